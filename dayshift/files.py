@@ -1,0 +1,144 @@
+"""Files that survive crashes and do not trust their writers."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+SIZE_LIMIT = 256 * 1024
+
+
+class Refused(Exception):
+    """A file another party may write is not what it must be; the message says what and what to do."""
+
+
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o644, durable: bool = True) -> None:
+    """Replace the file as a whole: a reader sees the old content or the new, never a part; so does a crash if durable."""
+    temporary = _write_beside(path, content, mode, durable)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def publish_once(path: Path, content: str | bytes, mode: int = 0o644) -> bool:
+    """Make the file unless it exists; False if somebody was first. Whole or not at all, like write_atomically."""
+    temporary = _write_beside(path, content, mode, durable=True)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
+def _write_beside(path: Path, content: str | bytes, mode: int, durable: bool) -> Path:
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.parent / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in the folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Any, durable: bool = True) -> None:
+    """Replace the file by this value as readable JSON, keys in the order given."""
+    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n", durable=durable)
+
+
+def read_json(path: Path) -> Any | None:
+    """The value in a JSON file of our own, or None if the file is absent or broken."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def read_untrusted(path: Path, limit: int = SIZE_LIMIT) -> str:
+    """The text of a regular file another party may write. Links, pipes, devices, big or binary files: Refused."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Refused(f"{path.name} cannot be read as a plain file ({error.strerror})") from error
+    with os.fdopen(descriptor, "rb") as file:
+        return _checked_text(path, os.fstat(file.fileno()), file.read(limit + 1), limit)
+
+
+def _checked_text(path: Path, facts: os.stat_result, data: bytes, limit: int) -> str:
+    if not stat.S_ISREG(facts.st_mode):
+        raise Refused(f"{path.name} is not a regular file")
+    if len(data) > limit:
+        raise Refused(f"{path.name} is larger than {limit // 1024} KiB")
+    if b"\0" in data:
+        raise Refused(f"{path.name} is binary; it must be UTF-8 text")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"{path.name} is not UTF-8 text (byte {error.start})") from error
+
+
+def remove_tree(folder: Path) -> None:
+    """Take the folder away with all it holds; links in it are removed, never followed."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Locked(Exception):
+    """Another living process holds the lock."""
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock for the block; it falls with the process, however that ends. Else: Locked."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Locked(str(path)) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds that lock."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

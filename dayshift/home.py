@@ -1,0 +1,114 @@
+"""Where everything lives: the one place that knows the folders of a home."""
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+INSTALLATION = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A person's dayshift folder; every path in it is asked for here."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config"
+
+    @property
+    def tasks(self) -> Path:
+        return self.root / "tasks"
+
+    @property
+    def workspaces(self) -> Path:
+        return self.root / "agent_workspaces"
+
+    @property
+    def status(self) -> Path:
+        return self.root / "agent_status"
+
+    @property
+    def questions(self) -> Path:
+        return self.root / "agent_questions"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "agent_logs"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def feedback(self) -> Path:
+        return self.root / "feedback"
+
+    @property
+    def own(self) -> Path:
+        """The program's own folder."""
+        return self.root / ".dayshift"
+
+    @property
+    def records(self) -> Path:
+        return self.own / "tasks"
+
+    @property
+    def inbox(self) -> Path:
+        """Requests of the other commands to the daemon, one file each."""
+        return self.own / "inbox"
+
+    @property
+    def daemon_lock(self) -> Path:
+        return self.own / "daemon.lock"
+
+    @property
+    def daemon_facts(self) -> Path:
+        """Who the daemon is, while it runs: pid, start, rehearsal."""
+        return self.own / "daemon.json"
+
+    def ledger(self, rehearsal: bool) -> Path:
+        """The spending; rehearsals have their own so that pretended money never meets a real cap."""
+        return self.own / ("rehearsal.sqlite3" if rehearsal else "ledger.sqlite3")
+
+    def runs(self, task_id: str) -> Path:
+        return self.own / "runs" / task_id
+
+    def run(self, task_id: str, number: int) -> Path:
+        """The spool of one run: lock, start, exit, stop; never visible to an agent."""
+        return self.runs(task_id) / str(number)
+
+    def workspace(self, task_id: str) -> Path:
+        """The only folder that task's agent may write."""
+        return self.workspaces / task_id
+
+    def make_folders(self) -> None:
+        """Make what the program writes into; what is there stays."""
+        for folder in (self.workspaces, self.status, self.questions / "archive", self.logs, self.results,
+                       self.feedback, self.records, self.inbox):  # fmt: skip
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def sockets(self) -> Path:
+        """A short private folder for unix sockets, whose names may not exceed 107 bytes; made if absent."""
+        name = "dayshift-" + hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
+        parent = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
+        if not (parent.is_dir() and os.access(parent, os.W_OK) and len(str(parent)) < 40):
+            parent, name = Path("/tmp"), f"{name}-{os.getuid()}"
+        folder = parent / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        facts = folder.lstat()
+        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
+            raise PermissionError(f"{folder} belongs to somebody else or is open to others; remove it")
+        return folder
+
+
+def find(given: str | None) -> Home:
+    """The home meant: --home, DAYSHIFT_HOME, the working directory if it is one, else the installation's."""
+    chosen = given or os.environ.get("DAYSHIFT_HOME")
+    if chosen:
+        return Home(Path(chosen).expanduser().resolve())
+    here = Path.cwd()
+    return Home(here if (here / "config" / "orchestrator.yaml").is_file() else INSTALLATION)
