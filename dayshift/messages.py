@@ -1,0 +1,263 @@
+"""The Messages API on the wire: the most a request can use, and what a response did use."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dayshift.model import Tokens, Usage
+
+SLACK = 2000  #: tokens the server adds unasked: tool-use preamble, role marks, separators
+TYPED_TOOL = 2000  #: tokens of the description the server keeps for a tool named only by its type
+IMAGE = 4784  #: the most one image counts, whatever its bytes (catalogue of Claude Code 2.1.329, maxImageTokens)
+LARGEST = 10_000_000  #: no model samples or searches more than this; larger numbers are not a request
+
+#: Fields whose cost the body's own bytes and max_tokens bound. Any other may bring in more, so it is refused.
+BOUNDED = {
+    "model", "messages", "system", "tools", "tool_choice", "max_tokens", "stream", "temperature", "top_p", "top_k",
+    "stop_sequences", "metadata", "thinking", "service_tier", "context_management", "output_config", "output_format",
+    "speed", "inference_geo", "cache_control", "diagnostics",
+}  # fmt: skip
+CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "memory_", "computer_")  #: run outside the server: one sampling each
+EVENT_LIMIT = 1 << 20  #: bytes of one event kept; those that carry usage are far smaller
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What bounds the cost of one request; `unbounded` names what nothing bounds, empty for most."""
+
+    model: str
+    stream: bool
+    max_tokens: int
+    max_input_tokens: int
+    caches: bool
+    cache_ttl_1h: bool
+    fast: bool
+    geo: str  #: empty when the workspace decides
+    web_searches: int
+    unbounded: tuple[str, ...] = ()
+
+
+def quote_bounds(body: bytes) -> RequestFacts:
+    """Read a request body; ValueError if it is no request or does not say its max_tokens.
+
+    Input: a tokenizer that works on bytes makes at most one token of each, and JSON only adds bytes. The sender is
+    not trusted: a key given twice is refused, since another parser might believe the other one.
+    """
+    request, caching = _parsed(body)
+    model = request.get("model")
+    if not isinstance(model, str) or not model:
+        raise ValueError("the request names no model")
+    images, hidden = _images(request)
+    tools = [tool for tool in _list(request.get("tools")) if isinstance(tool, Mapping)]
+    searches, typed, loose = _server_side(tools)
+    return RequestFacts(
+        model=model,
+        stream=request.get("stream") is True,
+        max_tokens=_whole(request.get("max_tokens"), "max_tokens"),
+        max_input_tokens=len(body) + SLACK + typed * TYPED_TOOL + images,
+        caches=bool(caching),
+        cache_ttl_1h=any(_ttl(control) != "5m" for control in caching),
+        fast=request.get("speed") not in (None, "standard"),
+        geo=str(request.get("inference_geo") or ""),
+        web_searches=searches,
+        unbounded=(*_fields(request), *loose, *hidden),
+    )
+
+
+def _parsed(body: bytes) -> tuple[dict[str, Any], list[Any]]:
+    """The request and every cache_control in it, wherever it stands."""
+    caching: list[Any] = []
+
+    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key of the request is given twice")
+        if found.get("cache_control") is not None:
+            caching.append(found["cache_control"])
+        return found
+
+    try:
+        request = json.loads(body.decode(), object_pairs_hook=checked)
+    except RecursionError as error:
+        raise ValueError("the request is nested too deeply") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"the request is not JSON ({error})") from error
+    if not isinstance(request, dict):
+        raise ValueError("the request is not a JSON object")
+    return request, caching
+
+
+def _ttl(control: Any) -> Any:
+    return control.get("ttl", "5m") if isinstance(control, Mapping) else None
+
+
+def _whole(number: Any, name: str) -> int:
+    if type(number) is not int or not 1 <= number <= LARGEST:
+        raise ValueError(f"{name} must be a whole number from 1 to {LARGEST}, not {number!r}")
+    return number
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _fields(request: Mapping[str, Any]) -> Iterator[str]:
+    """Fields of the request itself that can make it cost more than its bytes."""
+    yield from (key for key in request if key not in BOUNDED and request[key] not in (None, [], {}))
+    management = request.get("context_management")
+    for edit in _list(management.get("edits")) if isinstance(management, Mapping) else ():
+        kind = str(edit.get("type", "")) if isinstance(edit, Mapping) else ""
+        if not kind.startswith("clear_"):
+            yield f"context_management {kind}".strip()
+
+
+def _server_side(tools: Sequence[Mapping[str, Any]]) -> tuple[int, int, tuple[str, ...]]:
+    """Web searches allowed, tools the server describes itself, and tools whose cost nothing bounds."""
+    searches, typed, loose = 0, 0, []
+    for tool in tools:
+        kind = str(tool.get("type") or "custom")
+        if kind.startswith("web_search_") and tool.get("max_uses") is not None:
+            searches += _whole(tool["max_uses"], "max_uses of web_search")
+        elif not kind.startswith(CLIENT_TOOLS):
+            loose.append(f"tool {kind}")
+        typed += kind != "custom"
+    return searches, typed, tuple(loose)
+
+
+def _images(request: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
+    """What images add to the bound beyond the body's bytes, and the blocks whose content is not in the body."""
+    added, hidden = 0, []
+    for block in _blocks(request):
+        match block:
+            case {"type": "image", "source": {"type": "base64", "data": str(data)}}:
+                added += IMAGE - len(data)
+            case {"type": "document", "source": {"type": "text" | "content"}}:
+                pass
+            case {"type": ("image" | "document") as kind, "source": {"type": how}}:
+                hidden.append(f"{kind} by {how}")
+            case {"type": "image" | "document" | "container_upload" as kind} | {"type": kind, "file_id": _}:
+                hidden.append(str(kind))
+    return added, tuple(hidden)
+
+
+def _blocks(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every content block where the API reads one; a tool's own input is data and not among them."""
+    waiting = [*_list(request.get("system"))]
+    for message in _list(request.get("messages")):
+        waiting.extend(_list(message.get("content")) if isinstance(message, Mapping) else ())
+    while waiting:
+        block = waiting.pop()
+        if not isinstance(block, Mapping):
+            continue
+        yield block
+        waiting.extend(_list(block.get("content")))
+        if isinstance(source := block.get("source"), Mapping):
+            waiting.extend(_list(source.get("content")))
+
+
+class UsageReader:
+    """Reads the usage out of a streamed response as its bytes pass by; keeps at most one event, never the stream."""
+
+    def __init__(self) -> None:
+        self.started = False  #: the model began to answer, so the request is billed
+        self.complete = False  #: the response came to its proper end
+        self.error = ""  #: the type of an error event, if there was one
+        self._start: dict[str, Any] | None = None
+        self._delta: dict[str, Any] | None = None
+        self._tail = b""
+        self._event: list[bytes] = []
+        self._size = 0
+        self._skipping = False  #: inside a line that is too long to be kept
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes, cut anywhere; uncompressed."""
+        *lines, self._tail = (self._tail + chunk).split(b"\n")
+        for line in lines:
+            if self._skipping:
+                self._skipping = False
+            else:
+                self._line(line)
+        if self._size + len(self._tail) > EVENT_LIMIT:
+            self._skipping, self._size, self._tail = True, EVENT_LIMIT + 1, b""
+
+    def usage(self) -> Usage | None:
+        """The response's usage so far: the start merged with the last, cumulative delta; None before there is one."""
+        if self._start is None or self._delta is None:
+            return None
+        final = {key: value for key, value in self._delta.items() if value is not None}
+        return _usage(self._start.get("model"), {**self._start["usage"], **final})
+
+    def _line(self, line: bytes) -> None:
+        if line.startswith(b"data:"):
+            self._size += len(line)
+            if self._size <= EVENT_LIMIT:
+                self._event.append(line[5:])
+        elif line in (b"", b"\r"):
+            if self._event and self._size <= EVENT_LIMIT:
+                self._read(b"\n".join(self._event))
+            self._event, self._size = [], 0
+
+    def _read(self, data: bytes) -> None:
+        if b"message_" not in data and b'"error"' not in data:
+            return  # nearly all of a stream: text on its way to the agent
+        try:
+            event = json.loads(data)
+        except (ValueError, RecursionError):
+            return
+        match event:
+            case {"type": "message_start", "message": {"usage": dict()} as message}:
+                self.started, self._start = True, message
+            case {"type": "message_start"}:
+                self.started = True
+            case {"type": "message_delta", "usage": dict() as usage}:
+                self._delta = usage
+            case {"type": "message_stop"}:
+                self.complete = True
+            case {"type": "error"}:
+                detail = event.get("error")
+                self.error = str(detail.get("type", "error")) if isinstance(detail, dict) else "error"
+
+
+def read_json(body: bytes) -> Usage | None:
+    """The usage of a response that was not streamed; None if it has none or none that can be trusted."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(message, dict) or not isinstance(message.get("usage"), dict):
+        return None
+    return _usage(message.get("model"), message["usage"])
+
+
+def _usage(model: Any, raw: dict[str, Any]) -> Usage | None:
+    """None where a count is no count, or where part of the work (`iterations`) is billed outside the totals."""
+    parts = _list(raw.get("iterations"))
+    if not isinstance(model, str) or any(not isinstance(p, dict) or p.get("type") != "message" for p in parts):
+        return None
+    split = raw.get("cache_creation")
+    server = raw.get("server_tool_use")
+    try:
+        written = _count(raw, "cache_creation_input_tokens")
+        hour = _count(split, "ephemeral_1h_input_tokens")
+        written = max(written, hour + _count(split, "ephemeral_5m_input_tokens"))
+        tokens = Tokens(
+            input=_count(raw, "input_tokens"),
+            output=_count(raw, "output_tokens"),
+            cache_read=_count(raw, "cache_read_input_tokens"),
+            cache_write_5m=written - hour,
+            cache_write_1h=hour,
+            web_searches=_count(server, "web_search_requests"),
+        )
+    except ValueError:
+        return None
+    return Usage(model, tokens, str(raw.get("speed") or "standard"), str(raw.get("inference_geo") or ""), raw)
+
+
+def _count(holder: Any, key: str) -> int:
+    number = holder.get(key) if isinstance(holder, dict) else None
+    if number is None:
+        return 0
+    if type(number) is not int or number < 0:
+        raise ValueError(f"{key} is {number!r}")
+    return number

@@ -1,0 +1,364 @@
+"""The wire: what a request may use at most is never too little; what a response used is read from any chunks."""
+
+import json
+import tracemalloc
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dayshift.messages import EVENT_LIMIT, IMAGE, SLACK, TYPED_TOOL, UsageReader, quote_bounds, read_json
+from dayshift.model import Tokens, Usage
+
+HELLO = {"model": "claude-sonnet-5-5", "max_tokens": 8000, "messages": [{"role": "user", "content": "hello"}]}
+CACHED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+CACHED_1H = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
+
+
+def body(**fields: Any) -> bytes:
+    return json.dumps({**HELLO, **fields}).encode()
+
+
+def said(*blocks: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": list(blocks)}]}
+
+
+def image(data: str) -> dict[str, Any]:
+    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+
+
+# --- requests ----------------------------------------------------------------------------------------
+
+
+def test_a_plain_request_is_bounded_by_its_bytes_and_its_max_tokens() -> None:
+    facts = quote_bounds(body(stream=True))
+    assert (facts.model, facts.max_tokens, facts.stream) == ("claude-sonnet-5-5", 8000, True)
+    assert facts.max_input_tokens == len(body(stream=True)) + SLACK
+    assert (facts.caches, facts.cache_ttl_1h, facts.fast, facts.geo) == (False, False, False, "")
+    assert (facts.web_searches, facts.unbounded) == (0, ())
+
+
+def test_what_the_cli_sends_is_bounded() -> None:
+    facts = quote_bounds(
+        body(
+            system=[CACHED],
+            tools=[{"name": "Bash", "description": "d", "input_schema": {"type": "object"}}],
+            metadata={"user_id": "u"},
+            thinking={"type": "adaptive", "display": "omitted"},
+            context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+            output_config={"effort": "medium"},
+        )
+    )
+    assert facts.unbounded == ()
+
+
+@pytest.mark.parametrize(
+    "fields, caches, ttl_1h",
+    [
+        (said(CACHED), True, False),
+        (said(CACHED_1H), True, True),
+        ({"system": [CACHED, CACHED_1H]}, True, True),
+        ({"tools": [{"name": "t", "cache_control": {"type": "ephemeral", "ttl": "5m"}}]}, True, False),
+        (said({"type": "tool_result", "tool_use_id": "a", "content": [CACHED_1H]}), True, True),
+        ({"cache_control": {"type": "ephemeral", "ttl": "9d"}}, True, True),
+        ({"cache_control": None}, False, False),
+        (said({"type": "text", "text": '"cache_control": {"ttl": "1h"}'}), False, False),
+    ],
+)  # fmt: skip
+def test_caching_is_seen_wherever_it_stands(fields: dict[str, Any], caches: bool, ttl_1h: bool) -> None:
+    facts = quote_bounds(body(**fields))
+    assert (facts.caches, facts.cache_ttl_1h) == (caches, ttl_1h)
+
+
+def test_caching_is_seen_when_its_name_is_written_with_escapes() -> None:
+    hidden = body(system=[CACHED_1H]).replace(b'"cache_control"', b'"cache\\u005fcontrol"')
+    assert quote_bounds(hidden).cache_ttl_1h
+
+
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        ({"speed": "fast"}, {"fast": True}),
+        ({"speed": "ludicrous"}, {"fast": True}),
+        ({"speed": "standard"}, {"fast": False}),
+        ({"inference_geo": "us"}, {"geo": "us"}),
+        ({"tools": [SEARCH]}, {"web_searches": 8, "unbounded": ()}),
+        ({"tools": [SEARCH, {**SEARCH, "max_uses": 1}]}, {"web_searches": 9}),
+    ],
+)
+def test_what_changes_the_price_is_read(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    facts = quote_bounds(body(**fields))
+    assert {name: getattr(facts, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "fields, named",
+    [
+        (said({"type": "image", "source": {"type": "url", "url": "https://x/y.png"}}), "image by url"),
+        (said({"type": "image", "source": {"type": "file", "file_id": "f"}}), "image by file"),
+        (said({"type": "image"}), "image"),
+        (said(image("A") | {"source": {"type": "base64", "data": ["A"] * 9}}), "image by base64"),
+        (said({"type": "document", "source": {"type": "base64", "data": "JVBERi0="}}), "document by base64"),
+        (said({"type": "document", "source": {"type": "url", "url": "https://x"}}), "document by url"),
+        (said({"type": "container_upload", "file_id": "f"}), "container_upload"),
+        (said({"type": "something_new", "file_id": "f"}), "something_new"),
+        (said({"type": "tool_result", "content": [{"type": "image", "source": {"type": "file"}}]}), "image by file"),
+        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tool web_search_20250305"),
+        ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, "tool web_fetch_20250910"),
+        ({"tools": [{"type": "code_execution_20250825", "name": "c"}]}, "tool code_execution_20250825"),
+        ({"tools": [{"type": "advisor_20260301", "name": "advisor"}]}, "tool advisor_20260301"),
+        ({"mcp_servers": [{"type": "url", "url": "https://x"}]}, "mcp_servers"),
+        ({"fallbacks": [{"model": "claude-opus-4-1"}]}, "fallbacks"),
+        ({"thread": {"type": "continue", "id": "t"}}, "thread"),
+        ({"invented_tomorrow": 1}, "invented_tomorrow"),
+        ({"context_management": {"edits": [{"type": "compact_20260112"}]}}, "context_management compact_20260112"),
+    ],
+)  # fmt: skip
+def test_what_nothing_bounds_is_named(fields: dict[str, Any], named: str) -> None:
+    assert quote_bounds(body(**fields)).unbounded == (named,)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        said({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "words"}}),
+        said({"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "x"}]}}),
+        said({"type": "tool_use", "id": "a", "name": "t", "input": {"type": "image", "source": {"type": "url"}}}),
+        {"mcp_servers": [], "fallbacks": None},
+        {"tools": [{"type": "custom", "name": "t", "input_schema": {}}]},
+    ],
+)
+def test_what_its_bytes_bound_is_not_refused(fields: dict[str, Any]) -> None:
+    request = body(**fields)
+    facts = quote_bounds(request)
+    assert (facts.unbounded, facts.max_input_tokens) == ((), len(request) + SLACK)
+
+
+@pytest.mark.parametrize("data", ["", "A" * 10, "A" * 100_000])
+def test_an_image_counts_at_the_most_it_can_whatever_its_bytes(data: str) -> None:
+    rest = len(body(**said(image(""), {"type": "tool_result", "content": [image("")]})))
+    facts = quote_bounds(body(**said(image(data), {"type": "tool_result", "content": [image(data)]})))
+    assert facts.max_input_tokens == rest + SLACK + 2 * IMAGE
+
+
+def test_an_image_in_a_tools_input_is_text_and_counts_by_its_bytes() -> None:
+    request = body(**said({"type": "tool_use", "id": "a", "name": "t", "input": {"content": [image("A" * 50_000)]}}))
+    assert quote_bounds(request).max_input_tokens == len(request) + SLACK
+
+
+def test_a_tool_named_only_by_its_type_adds_its_hidden_description() -> None:
+    request = body(tools=[{"type": "bash_20250124", "name": "bash"}])
+    assert quote_bounds(request).max_input_tokens == len(request) + SLACK + TYPED_TOOL
+
+
+@pytest.mark.parametrize(
+    "request_body, complaint",
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe{\x00", "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b"[" * 200_000, "not JSON|too deeply"),
+        (json.dumps({"model": "m", "messages": []}).encode(), "max_tokens"),
+        (json.dumps({"max_tokens": 1, "messages": []}).encode(), "names no model"),
+        (body(max_tokens=0), "max_tokens"),
+        (body(max_tokens=-5), "max_tokens"),
+        (body(max_tokens=True), "max_tokens"),
+        (body(max_tokens=1.5), "max_tokens"),
+        (body(max_tokens=10**30), "max_tokens"),
+        (body(max_tokens="8000"), "max_tokens"),
+        (body(tools=[{**SEARCH, "max_uses": -1}]), "max_uses"),
+        (b'{"max_tokens": 128000, ' + body()[1:], "given twice"),
+        (b'{"max\\u005ftokens": 128000, ' + body()[1:], "given twice"),
+    ],
+)
+def test_what_is_no_request_is_refused_in_words(request_body: bytes, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        quote_bounds(request_body)
+
+
+def test_odd_shapes_do_not_break_the_reader() -> None:
+    quote_bounds(body(messages={"a": 1}, system="text", tools=["x"], context_management=[]))
+    quote_bounds(body(messages=["x", {"role": "user", "content": [None, {"source": {"content": "x"}}]}]))
+
+
+# --- responses ---------------------------------------------------------------------------------------
+
+START_USAGE = {
+    "input_tokens": 12,
+    "cache_creation_input_tokens": 50,
+    "cache_read_input_tokens": 900,
+    "cache_creation": {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 20},
+    "output_tokens": 1,
+    "inference_geo": "us",
+}
+START = {"type": "message_start", "message": {"id": "msg_1", "model": "claude-sonnet-5-5", "usage": START_USAGE}}
+TEXT = {
+    "type": "content_block_delta",
+    "index": 0,
+    "delta": {"type": "text_delta", "text": 'fake {"type":"message_stop"} é'},
+}
+PING = {"type": "ping"}
+EARLY = {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 7}}
+LAST = {
+    "type": "message_delta",
+    "delta": {"stop_reason": "end_turn"},
+    "usage": {"output_tokens": 42, "input_tokens": None, "server_tool_use": {"web_search_requests": 2}},
+}
+STOP = {"type": "message_stop"}
+ERROR = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+EXPECTED = Tokens(12, 42, 900, 30, 20, 2)
+
+
+def sse(*events: dict[str, Any], newline: str = "\n") -> bytes:
+    lines = []
+    for event in events:
+        data = json.dumps(event, ensure_ascii=False)
+        lines += [f"event: {event['type']}", f"data: {data}", ""]
+    return (newline.join(lines) + newline).encode()
+
+
+STREAM = (START, PING, TEXT, EARLY, TEXT, LAST, STOP)
+
+
+def read(*chunks: bytes) -> UsageReader:
+    reader = UsageReader()
+    for chunk in chunks:
+        reader.feed(chunk)
+    return reader
+
+
+def assert_whole(reader: UsageReader) -> None:
+    usage = reader.usage()
+    assert usage
+    assert (usage.model, usage.tokens, usage.speed, usage.geo) == ("claude-sonnet-5-5", EXPECTED, "standard", "us")
+    assert usage.raw["output_tokens"] == 42
+    assert usage.raw["cache_creation"] == START_USAGE["cache_creation"]
+    assert (reader.started, reader.complete, reader.error) == (True, True, "")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("size", [1, 2, 7, 64, 10**6])
+def test_the_start_is_merged_with_the_last_delta_from_chunks_of_any_size(newline: str, size: int) -> None:
+    stream = sse(*STREAM, newline=newline)
+    assert_whole(read(*(stream[at : at + size] for at in range(0, len(stream), size))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(cuts=st.lists(st.integers(0, len(sse(*STREAM, newline="\r\n"))), max_size=8))
+def test_borders_may_fall_anywhere(cuts: list[int]) -> None:
+    stream = sse(*STREAM, newline="\r\n")
+    borders = [0, *sorted(cuts), len(stream)]
+    assert_whole(read(*(stream[a:b] for a, b in pairwise(borders))))
+
+
+def test_data_over_several_lines_comments_and_unknown_fields_are_read_as_the_format_says() -> None:
+    pretty = json.dumps(START, indent=1).replace("\n", "\ndata: ")
+    assert_whole(read(f": hello\nid: 7\ndata: {pretty}\n\n".encode(), sse(*STREAM[1:])))
+
+
+def test_text_that_looks_like_an_event_is_text() -> None:
+    reader = read(sse(START, TEXT))
+    assert (reader.started, reader.complete) == (True, False)
+
+
+@pytest.mark.parametrize("until", range(1, 4))
+def test_a_stream_cut_before_its_first_delta_has_no_usage_but_has_started(until: int) -> None:
+    reader = read(sse(*STREAM[:until]))
+    assert (reader.usage(), reader.started, reader.complete) == (None, True, False)
+
+
+def test_a_stream_cut_before_its_end_is_not_complete() -> None:
+    reader = read(sse(*STREAM[:-1]), b'data: {"type": "message_stop"}')
+    assert not reader.complete
+    assert reader.usage() is not None
+
+
+@pytest.mark.parametrize("before, started", [((), False), ((START, TEXT), True)])
+def test_an_error_event_is_named_and_tells_whether_anything_was_billed(before: tuple[Any, ...], started: bool) -> None:
+    reader = read(sse(*before, ERROR))
+    assert (reader.error, reader.started, reader.complete) == ("overloaded_error", started, False)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"data: {broken message_start\n\n", b'data: [1, "message_"]\n\n', b"\n\n\n", b"\xff\n\n"]
+)
+def test_garbage_between_events_is_passed_over(garbage: bytes) -> None:
+    assert_whole(read(garbage, sse(*STREAM[:3]), garbage, sse(*STREAM[3:])))
+
+
+def test_an_event_of_any_length_passes_without_being_kept() -> None:
+    reader = read(sse(START))
+    piece = b"x" * 65_536
+    tracemalloc.start()
+    reader.feed(b'data: {"type":"content_block_start","message_":"')
+    for _ in range(1000):
+        reader.feed(piece)
+    reader.feed(b'"}\n\n')
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    reader.feed(sse(*STREAM[1:]))
+    assert_whole(reader)
+    assert peak < 4 * EVENT_LIMIT
+
+
+def test_an_event_of_very_many_lines_passes_without_being_kept() -> None:
+    line = b"data: " + b"x" * 1000 + b"\n"
+    reader = read(sse(START), *([line * 64] * 100))
+    assert sum(map(len, reader._event)) <= EVENT_LIMIT
+    reader.feed(b"\n" + sse(*STREAM[1:]))
+    assert_whole(reader)
+
+
+# --- counts ------------------------------------------------------------------------------------------
+
+
+def answer(**usage: Any) -> bytes:
+    counted = {"input_tokens": 3, "output_tokens": 4, **usage}
+    return json.dumps({"type": "message", "model": "m", "usage": counted}).encode()
+
+
+@pytest.mark.parametrize(
+    "usage, tokens",
+    [
+        ({}, Tokens(3, 4)),
+        ({"cache_creation_input_tokens": 9}, Tokens(3, 4, cache_write_5m=9)),
+        ({"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": 5}}, Tokens(3, 4, 0, 4, 5)),
+        ({"cache_creation": {"ephemeral_1h_input_tokens": 5, "ephemeral_5m_input_tokens": 2}}, Tokens(3, 4, 0, 2, 5)),
+        ({"cache_read_input_tokens": None, "server_tool_use": None}, Tokens(3, 4)),
+        ({"server_tool_use": {"web_search_requests": 2}}, Tokens(3, 4, web_searches=2)),
+        ({"iterations": [{"type": "message"}]}, Tokens(3, 4)),
+    ],
+)
+def test_counts_are_read_from_a_whole_answer(usage: dict[str, Any], tokens: Tokens) -> None:
+    found = read_json(answer(**usage))
+    assert found
+    assert (found.model, found.tokens) == ("m", tokens)
+
+
+def test_fast_mode_is_read() -> None:
+    assert read_json(answer(speed="fast")) == Usage(
+        "m", Tokens(3, 4), "fast", "", {"input_tokens": 3, "output_tokens": 4, "speed": "fast"}
+    )
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b"{}",
+        b'{"usage": {"output_tokens": 1}}',
+        answer(output_tokens=-1),
+        answer(output_tokens=1.5),
+        answer(output_tokens="4"),
+        answer(output_tokens=True),
+        answer(iterations=[{"type": "message"}, {"type": "compaction", "input_tokens": 10**6}]),
+        answer(iterations=[{"type": "advisor_message", "model": "claude-opus-5"}]),
+    ],
+)
+def test_counts_that_cannot_be_trusted_are_unknown_not_zero(response: bytes) -> None:
+    assert read_json(response) is None
