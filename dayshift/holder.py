@@ -1,0 +1,196 @@
+"""The small process that owns one run: it outlives the daemon, keeps the time, and records how the run ended.
+
+Started as `python -I -S holder.py SPOOL`; standard library only, importing nothing of ours, so that a run started by one
+release can be ended by the next. It reads SPOOL/launch.json, holds SPOOL/lock for as long as the run lives (the lock is the
+run's liveness, never a pid), writes start.json and exit.json once each, and ends the whole PID namespace with the run.
+Exit status of the starting process: 0 the run is on, 75 somebody else holds it, 76 this run was used before.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+PROTOCOL = 1
+BUSY, USED = 75, 76
+PR_SET_CHILD_SUBREAPER = 36
+POLL_SECONDS = 0.2
+GRACE_SECONDS = 3.0
+
+
+def put(spool, name, value):
+    """Write a record whole and durably."""
+    temporary = os.path.join(spool, "." + name)
+    with open(temporary, "w") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(temporary, os.path.join(spool, name))
+    folder = os.open(spool, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def take(spool):
+    """The lock's descriptor; ends the process if the run is held or was used."""
+    lock = os.open(os.path.join(spool, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os._exit(BUSY)
+    if any(os.path.exists(os.path.join(spool, name)) for name in ("start.json", "exit.json")):
+        os._exit(USED)
+    return lock
+
+
+def boot_id():
+    """Names this boot of the machine: a pid recorded under another one means nothing."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+def start_time(pid):
+    """Clock ticks after boot at which the process started; None if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return int(file.read().rsplit(")", 1)[1].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def children(pid):
+    """Direct children of a process."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def send(pid, number):
+    """Signal a process that may be gone already."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+class Run:
+    """One sandboxed process tree, from launch to the last process's end."""
+
+    def __init__(self, spool, launch):
+        self.spool, self.launch = spool, launch
+        self.init = None  # pid of the namespace's first process, as seen from here
+        self.code = None
+        self.how = "exited"
+        self.stopping_since = None
+        self.pending = b""
+
+    def start(self):
+        """Start bubblewrap with the run's command."""
+        self.status, writer = os.pipe()
+        argv = [str(writer) if word == "{status-fd}" else word for word in self.launch["argv"]]
+        with open(self.launch["stdin"], "rb") as stdin, open(self.launch["stdout"], "ab") as stdout, open(
+            os.path.join(self.spool, "stderr"), "ab"
+        ) as stderr:
+            self.process = subprocess.Popen(
+                argv, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=(writer,), env=self.launch["environment"]
+            )
+        os.close(writer)
+        self.deadline = time.monotonic() + self.launch["seconds"]
+
+    def follow(self):
+        """Until the main process ended: read bubblewrap's status, obey stop, keep the deadline."""
+        while self.code is None:
+            readable, _, _ = select.select([self.status], [], [], POLL_SECONDS)
+            if readable and not self.read_status():
+                break
+            self.check_end()
+        self.end_namespace()
+
+    def read_status(self):
+        """Take in what bubblewrap says; False when it has said everything."""
+        data = os.read(self.status, 65536)
+        lines = (self.pending + data).split(b"\n")
+        self.pending = lines.pop()
+        for line in lines:
+            facts = json.loads(line)
+            self.code = facts.get("exit-code", self.code)
+            if "child-pid" in facts:
+                self.init = facts["child-pid"]
+                put(self.spool, "namespace.json", {"pid": self.init, "started": start_time(self.init), "boot": boot_id()})
+        return bool(data)
+
+    def check_end(self):
+        """Begin the end when told to or when time is up; finish it when the grace is over."""
+        if self.stopping_since is None:
+            if os.path.exists(os.path.join(self.spool, "stop")):
+                self.begin_end("stopped")
+            elif time.monotonic() > self.deadline:
+                self.begin_end("deadline")
+        elif time.monotonic() > self.stopping_since + GRACE_SECONDS:
+            self.end_namespace()
+
+    def begin_end(self, how):
+        """Ask the main process to end; it writes its session down on the way out."""
+        self.how, self.stopping_since = how, time.monotonic()
+        for pid in children(self.init) if self.init else [self.process.pid]:
+            send(pid, signal.SIGTERM)
+
+    def end_namespace(self):
+        """Kill the namespace's first process: the kernel then ends every other one in it."""
+        if self.init:
+            send(self.init, signal.SIGKILL)
+        elif self.stopping_since is not None:
+            send(self.process.pid, signal.SIGKILL)
+
+    def finish(self):
+        """Collect what is left and record the end."""
+        returned = self.process.wait()
+        reap_all()
+        output = os.open(self.launch["stdout"], os.O_RDONLY)
+        os.fsync(output)
+        os.close(output)
+        record = {"code": returned if self.code is None else self.code, "how": self.how, "launched": self.init is not None}
+        put(self.spool, "exit.json", {**record, "ended": time.time()})
+
+
+def reap_all():
+    """Wait for every process that was left to us."""
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+def leave_starter():
+    """Go on as a process of our own; whoever started us sees exit status 0."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def main(spool):
+    """Own the run until nothing of it is left."""
+    with open(os.path.join(spool, "launch.json")) as file:
+        launch = json.load(file)
+    lock = take(spool)
+    offset = os.path.getsize(launch["stdout"]) if os.path.exists(launch["stdout"]) else 0
+    put(spool, "start.json", {"protocol": PROTOCOL, "boot": boot_id(), "offset": offset, "started": time.time()})
+    leave_starter()
+    run = Run(spool, launch)
+    run.start()
+    run.follow()
+    run.finish()
+    os.close(lock)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,127 @@
+"""One run's folder: what it was told, whether it lives, how it ended. The holder writes it, the daemon reads it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from dayshift import files, holder
+
+MARK = "DAYSHIFT_RUN"  #: environment variable every process of a run carries
+
+
+class LaunchFailed(Exception):
+    """The run's holder could not be started; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The holder's record of a run's end; `how` is exited, stopped, deadline or lost (no record: the holder was killed)."""
+
+    code: int | None
+    how: str
+    launched: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """The folder of one run; an attempt to use it twice is refused by the holder."""
+
+    folder: Path
+
+    def launch(self, argv: Sequence[str], environment: Mapping[str, str], prompt: str, stdout: Path, seconds: float) -> None:
+        """Start the run; returns when its holder has the lock and has recorded the start. LaunchFailed otherwise."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files.write_atomically(self.folder / "prompt.md", prompt, 0o600)
+        order = {"argv": list(argv), "environment": dict(environment), "stdin": str(self.folder / "prompt.md"),
+                 "stdout": str(stdout), "seconds": seconds}  # fmt: skip
+        files.write_atomically(self.folder / "launch.json", json.dumps(order), 0o600)
+        status = subprocess.run(
+            [sys.executable, "-I", "-S", holder.__file__, str(self.folder)], check=False, env={}, close_fds=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        ).returncode  # fmt: skip
+        if status not in (0, holder.BUSY, holder.USED):
+            raise LaunchFailed(f"the run's holder ended with status {status}")
+
+    @property
+    def alive(self) -> bool:
+        """Whether a holder owns the run now."""
+        return files.is_locked(self.folder / "lock")
+
+    @property
+    def started(self) -> bool:
+        """Whether the run was ever begun."""
+        return (self.folder / "start.json").exists()
+
+    def forestall(self) -> bool:
+        """Make sure a run that was not begun never will be; False if it was begun."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with files.lock(self.folder / "lock"):
+                if self.started:
+                    return False
+                files.write_json(self.folder / "exit.json", {"code": None, "how": "never begun"})
+                return True
+        except files.Locked:
+            return False
+
+    @property
+    def offset(self) -> int:
+        """Where in the task's stream file this run's output begins."""
+        return int((files.read_json(self.folder / "start.json") or {}).get("offset", 0))
+
+    def ended(self) -> Ended | None:
+        """How it ended, or None while it lives. A run whose holder is gone without a record is `lost`."""
+        record = files.read_json(self.folder / "exit.json")
+        if record is None:
+            if self.alive or not self.started:
+                return None
+            record = files.read_json(self.folder / "exit.json") or {"code": None, "how": "lost"}
+        return Ended(record["code"], record["how"], record.get("launched", True))
+
+    def stop(self) -> None:
+        """Tell the holder to end the run; it obeys within a fraction of a second and kills after its grace."""
+        (self.folder / "stop").touch()
+
+    def stderr_tail(self, limit: int = 2000) -> str:
+        """The last words of the run's standard error."""
+        try:
+            return (self.folder / "stderr").read_bytes()[-limit:].decode(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+
+    def reap(self, mark: str) -> int:
+        """Kill what a dead holder may have left behind; how many processes that were. Never one that is not ours."""
+        leftovers = [*self._namespace_init(), *carriers(mark)]
+        for process in leftovers:
+            process.kill()
+        psutil.wait_procs(leftovers, timeout=5)
+        return len(leftovers)
+
+    def _namespace_init(self) -> Iterator[psutil.Process]:
+        """The recorded first process of the namespace, if it is that very process still."""
+        facts: dict[str, Any] = files.read_json(self.folder / "namespace.json") or {}
+        pid = facts.get("pid")
+        if pid and facts.get("boot") == holder.boot_id() and facts.get("started") == holder.start_time(pid):
+            try:
+                yield psutil.Process(pid)
+            except psutil.NoSuchProcess:
+                return
+
+
+def carriers(mark: str) -> Iterator[psutil.Process]:
+    """Every process of ours whose environment carries the run's mark."""
+    wanted = f"{MARK}={mark}".encode()
+    for process in psutil.process_iter():
+        try:
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+        except OSError:
+            continue
+        if wanted in environment.split(b"\0") and process.pid != os.getpid():
+            yield process

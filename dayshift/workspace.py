@@ -1,0 +1,184 @@
+"""An agent's place to work: a git worktree of its own, and how its work is kept without touching the person's branches."""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dayshift import files
+from dayshift.git import GitError, Repository
+
+REF = "refs/dayshift/"  #: private refs; no branch, no tag, nothing a person's git shows by itself
+
+
+class Conflict(Exception):
+    """What several dependencies made cannot be joined; the message names them and the files."""
+
+
+class Tampered(Exception):
+    """The worktree's .git file is not the one the supervisor wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffStat:
+    """How much a task changed, against the commit it started from."""
+
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One task's folder: repo/ (worktree), home/, io/, summary.md, changes.patch."""
+
+    folder: Path
+    project: Repository
+
+    @property
+    def task_id(self) -> str:
+        return self.folder.name
+
+    @property
+    def repo(self) -> Path:
+        return self.folder / "repo"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def io(self) -> Path:
+        return self.folder / "io"
+
+    @property
+    def _admin(self) -> Path:
+        """The worktree's own folder in the git directory."""
+        return self.project.common_dir / "worktrees" / f"dayshift-{self.task_id}"
+
+    @property
+    def repository(self) -> Repository:
+        """The worktree, addressed so that nothing in it can redirect git."""
+        return Repository(self._admin, self.project.common_dir, self.repo)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the worktree stands."""
+        return (self.repo / ".git").is_file() and self._admin.is_dir()
+
+    def make(self, base: str) -> None:
+        """Lay out the folder with a worktree at that commit; one that stands is kept as it is."""
+        for folder in (self.folder, self.home, self.io):
+            folder.mkdir(parents=True, exist_ok=True)
+        if self.ready:
+            return self.check()
+        shutil.rmtree(self.repo, ignore_errors=True)
+        shutil.rmtree(self._admin, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
+            # git names a worktree's folder after its last path part; the move gives it a name of ours.
+            made = Path(scratch) / f"dayshift-{self.task_id}"
+            self.project.run("worktree", "add", "--detach", "--quiet", str(made), base)
+            made.rename(self.repo)
+        files.write_atomically(self._admin / "gitdir", f"{self.repo / '.git'}\n")
+        return self.check()
+
+    def check(self) -> None:
+        """Tampered unless the worktree's .git file says what the supervisor wrote."""
+        try:
+            text = files.read_untrusted(self.repo / ".git")
+        except (OSError, files.Refused) as error:
+            raise Tampered(f"{self.repo / '.git'}: {error}") from error
+        if text.strip() != f"gitdir: {self._admin}":
+            raise Tampered(f"{self.repo / '.git'} points elsewhere: {text.strip()[:200]!r}")
+
+    def keep(self, base: str, message: str) -> str:
+        """Keep the work tree as it is: a commit on the private ref and changes.patch. The commit is returned."""
+        with self._scratch_index() as repository:
+            repository.run("read-tree", base)
+            repository.run("add", "--all", "--", ".", *self._nested_repositories())
+            tree = repository.text("write-tree")
+            patch = repository.run("diff", "--cached", "--binary", "--no-ext-diff", "--no-textconv", base)
+        commit = base
+        if tree != self.project.text("rev-parse", f"{base}^{{tree}}"):
+            commit = self.project.text("commit-tree", tree, "-p", base, "-m", message)
+        self.project.run("update-ref", REF + self.task_id, commit)
+        files.write_atomically(self.folder / "changes.patch", patch)
+        return commit
+
+    @contextlib.contextmanager
+    def _scratch_index(self) -> Iterator[Repository]:
+        with tempfile.TemporaryDirectory(prefix="dayshift-index-") as folder:
+            yield self.repository.with_index(Path(folder) / "index")
+
+    def _nested_repositories(self) -> list[str]:
+        """Pathspecs that leave out repositories an agent made inside the work tree: git would run their config."""
+        return [f":(exclude,literal){path}" for path in nested_repositories(self.repo)]
+
+    def diff_stat(self, base: str, commit: str) -> DiffStat:
+        """What changed between the two commits."""
+        lines = self.project.text("diff", "--numstat", "--no-renames", "--no-ext-diff", "-z", base, commit).split("\0")
+        rows = [line.split("\t", 2) for line in lines if line.count("\t") == 2]
+        return DiffStat(
+            len(rows),
+            sum(int(added) for added, _, _ in rows if added.isdigit()),
+            sum(int(removed) for _, removed, _ in rows if removed.isdigit()),
+            tuple(path for _, _, path in rows),
+        )
+
+    def remove(self) -> None:
+        """Take the workspace away: worktree, private ref, folder."""
+        shutil.rmtree(self._admin, ignore_errors=True)
+        self.project.run("update-ref", "-d", REF + self.task_id, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def nested_repositories(tree: Path) -> list[str]:
+    """Folders below the tree's top that hold a .git of their own, relative to it."""
+    found = []
+    for folder, subfolders, names in os.walk(tree):
+        here = Path(folder)
+        if here != tree and (".git" in subfolders or ".git" in names):
+            found.append(str(here.relative_to(tree)))
+            subfolders.clear()
+        elif ".git" in subfolders:
+            subfolders.remove(".git")
+    return sorted(found)
+
+
+def head(project: Repository) -> str:
+    """The commit the person's tree stands on; GitError if there is none yet."""
+    try:
+        return project.text("rev-parse", "--verify", "HEAD^{commit}")
+    except GitError as error:
+        raise GitError(f"{project.work_tree} has no commit yet; make a first one so that agents can start from it") from error
+
+
+def dirty_paths(project: Repository) -> list[str]:
+    """What the person's tree holds that HEAD does not: agents start without it."""
+    lines = project.text("status", "--porcelain", "--ignore-submodules=all").splitlines()
+    return [line[3:] for line in lines]
+
+
+def joined(project: Repository, commits: Sequence[tuple[str, str]]) -> str:
+    """One commit that holds what every dependency made, from (task id, commit) pairs; Conflict if they clash."""
+    (first, result), *others = commits
+    for task_id, commit in others:
+        merged = project.run("merge-tree", "--write-tree", "--name-only", result, commit, check=False).decode()
+        tree, _, rest = merged.partition("\n")
+        if not re.fullmatch(r"[0-9a-f]{40,64}", tree) or rest.strip():
+            clashing = ", ".join(rest.split("\n\n")[0].split()) or "unknown files"
+            raise Conflict(f"{first} and {task_id} changed the same lines in {clashing}; make one depend on the other")
+        if commit != result:
+            message = f"dayshift: joined {first} and {task_id}"
+            result = project.text("commit-tree", tree, "-p", result, "-p", commit, "-m", message)
+    return result
+
+
+def read_at(project: Repository, commit: str, path: str, limit: int = files.SIZE_LIMIT) -> str:
+    """A file's text as that commit has it; GitError if it is not there."""
+    return project.run("show", f"{commit}:{path}")[:limit].decode(errors="replace")
