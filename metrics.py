@@ -323,16 +323,18 @@ class Ledger:
         ]
         return max(0, min(rooms)) if rooms else None
 
-    def by(self, kind: Literal["day", "task", "model", "session"], since: date | None = None) -> tuple[Line, ...]:
-        """The cost table, in order of its key; tasks are told apart by the day of their file."""
+    def by(
+        self, kind: Literal["day", "task", "model", "session"], since: date | None = None, file_day: date | None = None
+    ) -> tuple[Line, ...]:
+        """The cost table, in order of its key; with `file_day` only of the tasks of that day's file."""
         window = kind in ("day", "task")
         key = f"substr(window, {len(kind) + 2})" if window else f"COALESCE({kind}, 'unknown')"
         joined = "JOIN booking ON booking.request = request.id AND window GLOB ?" if window else "WHERE ? <> ''"
         rows = self._db.execute(
             f"SELECT {key} AS key, COUNT(*), COALESCE(SUM(cost), 0), SUM(IIF(state = 'estimated', cost, 0)),"
             f" SUM(IIF(state = 'open', worst, 0)), {SUMS} FROM request {joined} AND state <> 'void' AND day >= ?"
-            " GROUP BY 1 ORDER BY 1",
-            (f"{kind}:*", str(since or date.min)),
+            " AND request.id IN (SELECT request FROM booking WHERE window GLOB ?) GROUP BY 1 ORDER BY 1",
+            (f"{kind}:*", str(since or date.min), task_window(file_day, "*") if file_day else "*"),
         )
         return tuple(Line(key, n, cost, worst, held, Tokens(*counts)) for key, n, cost, worst, held, *counts in rows)
 

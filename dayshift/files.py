@@ -43,7 +43,7 @@ def publish_once(path: Path, content: str | bytes, mode: int = 0o644) -> bool:
 
 
 def _write_beside(path: Path, content: str | bytes, mode: int, durable: bool) -> Path:
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     temporary = path.parent / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:

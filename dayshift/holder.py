@@ -1,8 +1,9 @@
 """The small process that owns one run: it outlives the daemon, keeps the time, and records how the run ended.
 
-Started as `python -I -S holder.py SPOOL`; standard library only, importing nothing of ours, so that a run started by one
-release can be ended by the next. It reads SPOOL/launch.json, holds SPOOL/lock for as long as the run lives (the lock is the
-run's liveness, never a pid), writes start.json and exit.json once each, and ends the whole PID namespace with the run.
+Started as `python -I -S holder.py SPOOL`; standard library only, importing nothing of ours, so that a run started by
+one release can be ended by the next. It reads SPOOL/launch.json, holds SPOOL/lock for as long as the run lives (the
+lock is the run's liveness, never a pid), writes start.json and exit.json once each, and ends the whole PID namespace
+with the run.
 Exit status of the starting process: 0 the run is on, 75 somebody else holds it, 76 this run was used before.
 """
 
@@ -23,7 +24,7 @@ POLL_SECONDS = 0.2
 GRACE_SECONDS = 3.0
 
 
-def put(spool, name, value):
+def put(spool: str, name: str, value: object) -> None:
     """Write a record whole and durably."""
     temporary = os.path.join(spool, "." + name)
     with open(temporary, "w") as file:
@@ -36,7 +37,7 @@ def put(spool, name, value):
     os.close(folder)
 
 
-def take(spool):
+def take(spool: str) -> int:
     """The lock's descriptor; ends the process if the run is held or was used."""
     lock = os.open(os.path.join(spool, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -48,13 +49,13 @@ def take(spool):
     return lock
 
 
-def boot_id():
+def boot_id() -> str:
     """Names this boot of the machine: a pid recorded under another one means nothing."""
     with open("/proc/sys/kernel/random/boot_id") as file:
         return file.read().strip()
 
 
-def start_time(pid):
+def start_time(pid: int) -> int | None:
     """Clock ticks after boot at which the process started; None if it is gone."""
     try:
         with open(f"/proc/{pid}/stat") as file:
@@ -63,7 +64,7 @@ def start_time(pid):
         return None
 
 
-def children(pid):
+def children(pid: int) -> list[int]:
     """Direct children of a process."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as file:
@@ -72,7 +73,7 @@ def children(pid):
         return []
 
 
-def send(pid, number):
+def send(pid: int, number: int) -> None:
     """Signal a process that may be gone already."""
     try:
         os.kill(pid, number)
@@ -83,28 +84,31 @@ def send(pid, number):
 class Run:
     """One sandboxed process tree, from launch to the last process's end."""
 
-    def __init__(self, spool, launch):
+    def __init__(self, spool: str, launch: dict) -> None:  # type: ignore[type-arg]
         self.spool, self.launch = spool, launch
-        self.init = None  # pid of the namespace's first process, as seen from here
-        self.code = None
+        self.init: int | None = None  # pid of the namespace's first process, as seen from here
+        self.code: int | None = None
         self.how = "exited"
-        self.stopping_since = None
+        self.stopping_since: float | None = None
         self.pending = b""
 
-    def start(self):
+    def start(self) -> None:
         """Start bubblewrap with the run's command."""
         self.status, writer = os.pipe()
         argv = [str(writer) if word == "{status-fd}" else word for word in self.launch["argv"]]
-        with open(self.launch["stdin"], "rb") as stdin, open(self.launch["stdout"], "ab") as stdout, open(
-            os.path.join(self.spool, "stderr"), "ab"
-        ) as stderr:
+        errors = os.path.join(self.spool, "stderr")
+        with (
+            open(self.launch["stdin"], "rb") as stdin,
+            open(self.launch["stdout"], "ab") as stdout,
+            open(errors, "ab") as stderr,
+        ):
             self.process = subprocess.Popen(
                 argv, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=(writer,), env=self.launch["environment"]
             )
         os.close(writer)
         self.deadline = time.monotonic() + self.launch["seconds"]
 
-    def follow(self):
+    def follow(self) -> None:
         """Until the main process ended: read bubblewrap's status, obey stop, keep the deadline."""
         while self.code is None:
             readable, _, _ = select.select([self.status], [], [], POLL_SECONDS)
@@ -113,7 +117,7 @@ class Run:
             self.check_end()
         self.end_namespace()
 
-    def read_status(self):
+    def read_status(self) -> bool:
         """Take in what bubblewrap says; False when it has said everything."""
         data = os.read(self.status, 65536)
         lines = (self.pending + data).split(b"\n")
@@ -122,11 +126,15 @@ class Run:
             facts = json.loads(line)
             self.code = facts.get("exit-code", self.code)
             if "child-pid" in facts:
-                self.init = facts["child-pid"]
-                put(self.spool, "namespace.json", {"pid": self.init, "started": start_time(self.init), "boot": boot_id()})
+                self.note_namespace(facts["child-pid"])
         return bool(data)
 
-    def check_end(self):
+    def note_namespace(self, init: int) -> None:
+        """Write down the namespace's first process, so that a dead holder's run can still be ended."""
+        self.init = init
+        put(self.spool, "namespace.json", {"pid": init, "started": start_time(init), "boot": boot_id()})
+
+    def check_end(self) -> None:
         """Begin the end when told to or when time is up; finish it when the grace is over."""
         if self.stopping_since is None:
             if os.path.exists(os.path.join(self.spool, "stop")):
@@ -136,31 +144,32 @@ class Run:
         elif time.monotonic() > self.stopping_since + GRACE_SECONDS:
             self.end_namespace()
 
-    def begin_end(self, how):
+    def begin_end(self, how: str) -> None:
         """Ask the main process to end; it writes its session down on the way out."""
         self.how, self.stopping_since = how, time.monotonic()
         for pid in children(self.init) if self.init else [self.process.pid]:
             send(pid, signal.SIGTERM)
 
-    def end_namespace(self):
+    def end_namespace(self) -> None:
         """Kill the namespace's first process: the kernel then ends every other one in it."""
         if self.init:
             send(self.init, signal.SIGKILL)
         elif self.stopping_since is not None:
             send(self.process.pid, signal.SIGKILL)
 
-    def finish(self):
+    def finish(self) -> None:
         """Collect what is left and record the end."""
         returned = self.process.wait()
         reap_all()
         output = os.open(self.launch["stdout"], os.O_RDONLY)
         os.fsync(output)
         os.close(output)
-        record = {"code": returned if self.code is None else self.code, "how": self.how, "launched": self.init is not None}
-        put(self.spool, "exit.json", {**record, "ended": time.time()})
+        code = returned if self.code is None else self.code
+        record = {"code": code, "how": self.how, "launched": self.init is not None, "ended": time.time()}
+        put(self.spool, "exit.json", record)
 
 
-def reap_all():
+def reap_all() -> None:
     """Wait for every process that was left to us."""
     while True:
         try:
@@ -169,7 +178,7 @@ def reap_all():
             return
 
 
-def leave_starter():
+def leave_starter() -> None:
     """Go on as a process of our own; whoever started us sees exit status 0."""
     if os.fork():
         os._exit(0)
@@ -177,7 +186,7 @@ def leave_starter():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def main(spool):
+def main(spool: str) -> None:
     """Own the run until nothing of it is left."""
     with open(os.path.join(spool, "launch.json")) as file:
         launch = json.load(file)

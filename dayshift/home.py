@@ -70,6 +70,11 @@ class Home:
         """Who the daemon is, while it runs: pid, start, rehearsal."""
         return self.own / "daemon.json"
 
+    @property
+    def day_facts(self) -> Path:
+        """What the day file said for all its tasks."""
+        return self.own / "day.json"
+
     def ledger(self, rehearsal: bool) -> Path:
         """The spending; rehearsals have their own so that pretended money never meets a real cap."""
         return self.own / ("rehearsal.sqlite3" if rehearsal else "ledger.sqlite3")

@@ -269,6 +269,17 @@ class Exit:
     text: str = ""  #: the agent's last words (a claim)
     session_cost: Pico | None = None  #: the CLI's own cumulative estimate; shown as drift, never counted
     findings: tuple[Finding, ...] = ()
+    audited: bool = False  #: the git directory was compared with what it was before the run
+
+
+@dataclass(frozen=True, slots=True)
+class DiffStat:
+    """How much a task changed in the repository's files, against the commit it started from."""
+
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +294,7 @@ class Record:
     rehearsal: bool = False
     attempt: int = 1
     runs: int = 0
+    audited_runs: int = 0  #: of them, how many the audit compared before with after
     session_id: str | None = None
     base: str | None = None  #: the commit the worktree was made from
     commit: str | None = None  #: the agent's work on refs/dayshift/<id>

@@ -17,6 +17,7 @@ ETC = (
     "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
 )  # fmt: skip
 
+NO_SANDBOX = "NO SANDBOX"
 LAYERS = (
     "repository git directory read-only",
     "no network but the gateway",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dayshift import files
 from dayshift.git import GitError, Repository
+from dayshift.model import DiffStat
 
 REF = "refs/dayshift/"  #: private refs; no branch, no tag, nothing a person's git shows by itself
 
@@ -21,16 +22,6 @@ class Conflict(Exception):
 
 class Tampered(Exception):
     """The worktree's .git file is not the one the supervisor wrote."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiffStat:
-    """How much a task changed, against the commit it started from."""
-
-    files: int = 0
-    insertions: int = 0
-    deletions: int = 0
-    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

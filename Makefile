@@ -1,0 +1,22 @@
+# What a contributor and CI run. `make demo` and `make test` work on a fresh machine: they set everything up first.
+.PHONY: setup demo test check bench
+
+PYTHON = .venv/bin/python
+
+setup:
+	@./setup.sh
+
+demo: setup
+	@$(PYTHON) demo.py
+
+test: setup
+	@$(PYTHON) -m pytest -n 2 --dist worksteal
+
+check: setup
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m pytest -p no:xdist tests/test_imports.py
+
+bench: setup
+	@for each in ledger guard gateway commands daemon; do $(PYTHON) -m bench.$$each || exit 1; done

@@ -1,0 +1,343 @@
+"""One agent: one run of a task's session in the sandbox, from launch to its last process's end. It knows no other agent."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from dayshift import audit, claude_code, files, questions, verification
+from dayshift.clock import Clock, rfc3339
+from dayshift.gateway import Gateway
+from dayshift.home import Home
+from dayshift.model import (
+    Active,
+    Ask,
+    Event,
+    Exit,
+    Finding,
+    Overdue,
+    Prepared,
+    Record,
+    RunEnded,
+    Verified,
+)  # fmt: skip
+from dayshift.sandbox import LAYERS, NO_SANDBOX, SOCKET_NAME, Sandbox
+from dayshift.spool import MARK, Ended, LaunchFailed, Spool
+from dayshift.toolchain import Toolchain
+from dayshift.workspace import Workspace
+
+LOOK_SECONDS = 0.1  #: how often a run's files are looked at
+BLOCK = 1 << 20
+LONGEST_LINE = 16 << 20  #: a longer line of the stream is passed over
+RESULT_GRACE = 30.0  #: after its closing word the CLI has this long to exit
+CLI_INSIDE = Path("/opt/claude-code/claude")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every agent of this home shares: chosen and proven once, before the day."""
+
+    home: Home
+    cli: Path
+    toolchain: Toolchain
+    gateway: Gateway
+    sandboxed: bool
+    tools: tuple[str, ...]
+    share: tuple[str, ...]
+    copy_shared: bool
+    setup: tuple[str, ...]
+    environment: dict[str, str]  #: what the person passes through by name
+    subscription: bool
+    silence_seconds: float
+    clock: Clock
+    put: Callable[[Event], None]
+
+
+class SetupFailed(Exception):
+    """A workspace could not be prepared; the message says which step and how it ended."""
+
+
+@dataclass(slots=True)
+class Agent:
+    """One run. `prepare`, then `follow` to the end; a run that an earlier daemon began is only followed."""
+
+    around: Surroundings
+    record: Record
+    workspace: Workspace
+    spool: Spool
+    quiet_since: float = 0.0
+    _facts: list[claude_code.Fact] = field(default_factory=list)
+
+    # --- launch ------------------------------------------------------------------------------------
+
+    async def launch(self, base: str, model: str, prompt: str, seconds: float, max_output_tokens: int) -> None:
+        """Make the workspace, take the fingerprint, open the gateway, start the run. SetupFailed if any of it cannot be."""
+        fresh = not self.workspace.ready
+        await asyncio.to_thread(self.workspace.make, base)
+        questions.clear_from_agent(self.workspace.io)
+        if fresh:
+            await self._set_up()
+        await self._take_fingerprint()
+        await self.open_gateway()
+        self.around.put(Prepared(self.record.id, self.record.runs, base, self.layers))
+        command = claude_code.command(
+            CLI_INSIDE, self.session, self.resuming, model, self.around.tools, [self.workspace.folder]
+        )
+        sandbox = self._sandbox(max_output_tokens, reach_model=True)
+        try:
+            await asyncio.to_thread(
+                self.spool.launch, sandbox.argv(command, status=True), {}, prompt, self._stream_file, seconds
+            )
+        except (LaunchFailed, OSError) as error:
+            raise SetupFailed(str(error)) from error
+
+    @property
+    def session(self) -> str:
+        """The CLI session's id: the same for every run of a task, made from its first run."""
+        return self.record.session_id or str(uuid.uuid4())
+
+    @property
+    def resuming(self) -> bool:
+        """Whether the session exists already."""
+        return any(self.workspace.home.glob(f".claude/projects/*/{self.record.session_id}.jsonl"))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The protections in force in this run."""
+        return (*(LAYERS if self.around.sandboxed else (NO_SANDBOX,)), "guard on every tool call", "audit before and after")
+
+    async def open_gateway(self) -> None:
+        """Serve this agent's requests; also what a restarted daemon does for a run that is still on."""
+        await self.around.gateway.open(self.record.id, self._sockets / SOCKET_NAME)
+
+    async def _take_fingerprint(self) -> None:
+        self.spool.folder.mkdir(parents=True, exist_ok=True)
+        found = await asyncio.to_thread(audit.fingerprint, self.workspace.project, self.workspace.repository)
+        files.write_json(self.spool.folder / "fingerprint.json", asdict(found))
+
+    async def _set_up(self) -> None:
+        """Bring in what git ignores but builds need, then run the person's setup commands in the sandbox."""
+        for name in self.around.share if self.around.copy_shared else ():
+            source = self.workspace.project.work_tree / name
+            if source.exists():
+                copy = ["cp", "-a", "--reflink=auto", str(source), str(self.workspace.repo / name)]
+                process = await asyncio.create_subprocess_exec(*copy)
+                await process.wait()
+        for command in self.around.setup:
+            check = await verification.run_command(command, self.wrap, "setup")
+            if check.exit_code != 0:
+                raise SetupFailed(f"workspace.setup `{command}` exited with {check.exit_code}: {check.tail[-500:]}")
+
+    # --- the sandbox -------------------------------------------------------------------------------
+
+    def wrap(self, command: list[str]) -> list[str]:
+        """The command in this agent's sandbox, with no model to reach."""
+        return self._sandbox(0, reach_model=False).argv(command)
+
+    def _sandbox(self, max_output_tokens: int, reach_model: bool) -> Sandbox:
+        return Sandbox(
+            workspace=self.workspace.folder, repo=self.workspace.repo, git_dir=self.workspace.project.common_dir,
+            home=self.workspace.home, environment=self._environment(max_output_tokens if reach_model else 0),
+            read_only=self.around.toolchain.folders, read_only_at=self._shared(reach_model),
+            sockets=self._sockets if reach_model else None, managed=self._managed if reach_model else None,
+        )  # fmt: skip
+
+    def _environment(self, max_output_tokens: int) -> dict[str, str]:
+        words = claude_code.environment(max_output_tokens, self.around.subscription) if max_output_tokens else {}
+        path = ":".join(map(str, self.around.toolchain.path)) or "/usr/bin:/bin"
+        return {**self.around.environment, **self.around.toolchain.environment, "LANG": "C.UTF-8", "TERM": "dumb",
+                "PATH": path, **words, MARK: self.mark}  # fmt: skip
+
+    def _shared(self, with_cli: bool) -> dict[Path, Path]:
+        """Folders of the project that git ignores but builds need, at their own place and in the worktree; the CLI."""
+        shown = {CLI_INSIDE: self.around.cli} if with_cli else {}
+        for name in () if self.around.copy_shared else self.around.share:
+            source = self.workspace.project.work_tree / name
+            if source.exists():
+                shown |= {source: source, self.workspace.repo / name: source}
+        return shown
+
+    @property
+    def _managed(self) -> Path:
+        folder = self.around.home.own / "managed"
+        if not (folder / "managed-settings.json").exists():
+            folder.mkdir(exist_ok=True)
+            files.write_json(folder / "managed-settings.json", claude_code.managed_settings())
+        return folder
+
+    @property
+    def _sockets(self) -> Path:
+        return self.around.home.sockets() / self.record.id
+
+    @property
+    def mark(self) -> str:
+        """What every process of this run carries in its environment."""
+        return f"{self.around.home.root}:{self.record.id}:{self.record.runs}"
+
+    # --- follow ------------------------------------------------------------------------------------
+
+    @property
+    def _stream_file(self) -> Path:
+        return self.around.home.logs / f"{self.record.id}.jsonl"
+
+    def touch(self) -> None:
+        """Something happened in this run: it is not silent."""
+        self.quiet_since = self.around.clock.monotonic()
+
+    def stop(self) -> None:
+        """Tell the run to end; `follow` sees it through."""
+        self.spool.stop()
+
+    async def follow(self) -> None:
+        """Read the run's stream to its end, keep its work, and report how it ended: exactly one RunEnded."""
+        began = self.around.clock.monotonic()
+        self.touch()
+        stream = _Stream(self._stream_file, self.spool.offset)
+        overdue = False
+        while (ended := self.spool.ended()) is None:
+            self._take_in(stream.lines())
+            overdue = overdue or self._check_overdue()
+            await asyncio.sleep(LOOK_SECONDS)
+        self._take_in(stream.lines(final=True))
+        await asyncio.to_thread(self.spool.reap, self.mark)
+        await self.around.gateway.close_task(self.record.id)
+        seconds = self.around.clock.monotonic() - began
+        found = await asyncio.to_thread(self._audit)
+        audited = (self.spool.folder / "fingerprint.json").exists()
+        commit = await asyncio.to_thread(self._keep)
+        self.around.put(RunEnded(self.record.id, self._exit(ended, found, audited), seconds, commit))
+
+    def _take_in(self, lines: list[bytes]) -> None:
+        for line in lines:
+            self.touch()
+            try:
+                facts = claude_code.parse(line)
+            except ValueError:
+                self.log(f"unreadable line in the stream: {line[:200]!r}")
+                continue
+            for fact in facts:
+                self._note(fact)
+
+    def _note(self, fact: claude_code.Fact) -> None:
+        self._facts.append(fact)
+        match fact:
+            case claude_code.Said(text):
+                self._show(text)
+            case claude_code.Used(tool, subject):  # the guard writes tool calls into the log, with its verdict
+                self._announce(f"{tool}: {subject}")
+            case claude_code.Retrying(status, attempt):
+                self._show(f"the API answered {status or 'nothing'}, retry {attempt}")
+            case claude_code.Limited(reset_at):
+                self._show(f"usage limit until {reset_at}")
+            case claude_code.Result():
+                self.log("run finished" if not fact.error else f"run ended with an error: {fact.text}")
+
+    def _show(self, text: str) -> None:
+        self.log(text)
+        self._announce(text)
+
+    def _announce(self, text: str) -> None:
+        self.around.put(Active(self.record.id, " ".join(text.split())[:200]))
+
+    def log(self, text: str) -> None:
+        """One entry of the task's readable log."""
+        with (self.around.home.logs / f"{self.record.id}.log").open("a") as file:
+            file.write(f"{rfc3339(self.around.clock.now())} run {self.record.runs}: {text}\n")
+
+    def _check_overdue(self) -> bool:
+        """Report a run that says nothing for too long, or does not exit after its closing word. True once reported."""
+        quiet = self.around.clock.monotonic() - self.quiet_since
+        if self.result and quiet > RESULT_GRACE:
+            self.log("the CLI did not exit after its result; ending it")
+            self.stop()
+            return True
+        if quiet > self.around.silence_seconds and not self.around.gateway.busy(self.record.id):
+            text = f"no sign of life for {self.around.silence_seconds / 60:.0f} minutes"
+            self.around.put(Overdue(self.record.id, self.record.runs, text))
+            return True
+        return False
+
+    @property
+    def result(self) -> claude_code.Result | None:
+        """The CLI's last closing word, if it has said one."""
+        return next((fact for fact in reversed(self._facts) if isinstance(fact, claude_code.Result)), None)
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    def _audit(self) -> tuple[Finding, ...]:
+        saved = files.read_json(self.spool.folder / "fingerprint.json")
+        planted = audit.planted(self.workspace.repo, self.record.runs)
+        if saved is None:
+            return planted
+        after = audit.fingerprint(self.workspace.project, self.workspace.repository)
+        changed = audit.findings(audit.Fingerprint(**saved), after, self.record.runs, proven=self.around.sandboxed)
+        return (*changed, *planted)
+
+    def _keep(self) -> str | None:
+        self.workspace.check()
+        assert self.record.base is not None
+        return self.workspace.keep(self.record.base, f"{self.record.id}: {self.record.task.name} (run {self.record.runs})")
+
+    def _exit(self, ended: Ended, found: tuple[Finding, ...], audited: bool) -> Exit:
+        result = self.result
+        error = ""
+        if result is None:
+            error = self.spool.stderr_tail() or ("the sandbox could not be started" if not ended.launched else "it ended without a result")
+        elif result.error:
+            error = result.text or "the CLI reported an error"
+        return Exit(
+            run=self.record.runs, code=ended.code, how=ended.how, finished=result is not None and not result.error,
+            asked=self._asked(result), error=error, api_status=result.api_status if result else None,
+            reset_at=self._reset_at(), text=result.text if result else "",
+            session_cost=result.session_cost if result else None, findings=found, audited=audited,
+        )  # fmt: skip
+
+    def _asked(self, result: claude_code.Result | None) -> Ask | None:
+        if result and result.asked:
+            return result.asked
+        text = questions.read_from_agent(self.workspace.io)
+        return Ask(text) if text else None
+
+    def _reset_at(self) -> datetime | None:
+        return next((fact.reset_at for fact in reversed(self._facts) if isinstance(fact, claude_code.Limited)), None)
+
+    # --- afterwards --------------------------------------------------------------------------------
+
+    async def verify(self) -> None:
+        """Check deliverables and validations; exactly one Verified."""
+        record = self.record
+        assert record.base and record.commit
+        stat = await asyncio.to_thread(self.workspace.diff_stat, record.base, record.commit)
+        present = verification.deliverables(record.task, self.workspace, record.base, stat.paths)
+        passed = await verification.validations(record.task, self.wrap)
+        self.around.put(Verified(record.id, (*present, *passed)))
+
+
+class _Stream:
+    """Whole lines of a growing file, from an offset on, in blocks; an over-long line is passed over."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        self._path, self._offset, self._rest = path, offset, b""
+
+    def lines(self, final: bool = False) -> list[bytes]:
+        """The lines that became whole since the last call; with `final` also what stands without a newline."""
+        whole: list[bytes] = []
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                while chunk := file.read(BLOCK):
+                    self._offset += len(chunk)
+                    *ready, self._rest = (self._rest + chunk).split(b"\n")
+                    whole += ready
+                    if len(self._rest) > LONGEST_LINE:
+                        self._rest = b""
+        except FileNotFoundError:
+            return []
+        if final and self._rest:
+            whole.append(self._rest)
+            self._rest = b""
+        return [line for line in whole if line.strip()]
+
+

@@ -1,0 +1,45 @@
+"""How fast and how right the guard is on its corpus: `python -m bench.guard`."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from dayshift.guard import judge
+from dayshift.policy import Policy
+from dayshift.policy_file import load_policy
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = 5
+
+
+def measured(commands: Sequence[str], policy: Policy) -> tuple[float, float]:
+    """Median and 99th percentile of one judgement, in microseconds; each command counts with its best round."""
+    best = []
+    for command in commands:
+        rounds = []
+        for _ in range(ROUNDS):
+            start = time.perf_counter_ns()
+            judge("Bash", {"command": command}, policy)
+            rounds.append(time.perf_counter_ns() - start)
+        best.append(min(rounds) / 1000)
+    best.sort()
+    return best[len(best) // 2], best[int(len(best) * 0.99)]
+
+
+def main() -> None:
+    """Print the table."""
+    lines = (ROOT / "tests" / "guard_corpus.jsonl").read_text(encoding="utf-8").splitlines()
+    cases = [json.loads(line) for line in lines]
+    policy = load_policy(ROOT / "config" / "policy.yaml")
+    median, late = measured([case["command"] for case in cases], policy)
+    allowed = [judge("Bash", {"command": case["command"]}, policy).allowed for case in cases]
+    to_block = [said for case, said in zip(cases, allowed, strict=True) if case["expect"] == "block"]
+    to_allow = [said for case, said in zip(cases, allowed, strict=True) if case["expect"] == "allow"]
+    print(f"{'commands':>10}{'median µs':>12}{'p99 µs':>10}{'recall':>10}{'wrong blocks':>14}")
+    recall, wrong = to_block.count(False) / len(to_block), to_allow.count(False) / len(to_allow)
+    print(f"{len(cases):>10}{median:>12.1f}{late:>10.1f}{recall:>10.2%}{wrong:>14.2%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+"""The daemon: wires the parts round one Orchestrator, wakes it, and ends in order. One per home."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from admission import Admission, Caps
+from agent import SetupFailed, Surroundings
+from crew import Crew
+from dayshift import claude_code, decisions, files, git, inbox, instructions, records, report, script, workspace
+from dayshift.clock import Clock, SystemClock, day_of, rfc3339
+from dayshift.disposal import discard
+from dayshift.documents import BadDocument
+from dayshift.gateway import Gateway, Upstream
+from dayshift.guard import judge
+from dayshift.home import Home
+from dayshift.hook import Hook
+from dayshift.model import Day, HandedIn, Order, Ordered, Record, StopAsked, Tick
+from dayshift.money import Pico, from_usd
+from dayshift.preparation import Preparation
+from dayshift.rehearsal import Rehearsal
+from dayshift.status import TaskSpend
+from dayshift.watch import watching
+from desk import Desk, kept_day
+from evening import gather
+from metrics import Ledger, task_window
+from orchestrator import Orchestrator
+
+log = logging.getLogger("dayshift")
+
+RESCAN_SECONDS = 1.0
+
+
+class AlreadyRunning(Exception):
+    """Another daemon owns this home."""
+
+
+@contextmanager
+def only_one(home: Home, rehearsal: bool) -> Iterator[None]:
+    """Own the home for the block; AlreadyRunning if somebody does. Who owns it stands in daemon.json."""
+    try:
+        with files.lock(home.daemon_lock):
+            facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
+            files.write_json(home.daemon_facts, facts)
+            try:
+                yield
+            finally:
+                home.daemon_facts.unlink(missing_ok=True)
+    except files.Locked as error:
+        raise AlreadyRunning(str(home.root)) from error
+
+
+class Daemon:
+    """One home's day: started, run until it is over or told to stop, ended with a report."""
+
+    def __init__(self, prepared: Preparation, announce: Callable[[str], None], clock: Clock | None = None) -> None:
+        self._prepared, self._clock = prepared, clock or SystemClock()
+        self._home, self._settings = prepared.home, prepared.settings
+        self._ledger = Ledger.open(self._home.ledger(prepared.rehearsal))
+        self._desk = Desk(self._home, self._clock, self._spend, announce)
+        self._changed = asyncio.Event()
+        self._rehearsal = Rehearsal() if prepared.rehearsal else None
+        self._orchestrator = Orchestrator(
+            self._clock, self._make_crew, self._desk, lambda: str(uuid.uuid4()), self._settings.max_agents,
+            self._settings.guard.halt_after, prepared.rehearsal,
+        )  # fmt: skip
+        self._cast_already: set[str] = set()
+        self._taken: set[str] = set()
+        self._interrupts = 0
+        self._last_day: date | None = None
+        self._reported: date | None = None
+
+    # --- the parts -----------------------------------------------------------------------------------
+
+    def _make_crew(self, orchestrator: Orchestrator) -> Crew:
+        settings = self._settings
+        self._admission = Admission(
+            self._ledger, self._prepared.prices, self._clock, settings.timezone, int(settings.budget.warn_at * 100),
+            lambda task_id: orchestrator.records[task_id], self._caps, orchestrator.put, self._desk.say,
+        )  # fmt: skip
+        self._hook = Hook(self._judge, self._answer_for, self._note, orchestrator.put, self._clock)
+        self._gateway = Gateway(self._admission, self._hook, claude_code.HOOK_PATH, self._upstream)
+        self._crew = Crew(
+            self._surroundings(orchestrator), self._compose, lambda record: self._prepared.prices.resolve(record.task.model),
+            lambda record: self._admission.max_output_tokens(record, settings.agent.max_output_tokens),
+        )  # fmt: skip
+        return self._crew
+
+    def _surroundings(self, orchestrator: Orchestrator) -> Surroundings:
+        settings, environment = self._settings, self._prepared.environment
+        return Surroundings(
+            home=self._home, cli=self._prepared.cli.path, gateway=self._gateway, sandboxed=settings.sandbox != "none",
+            toolchain=self._prepared.tools,
+            tools=tuple(settings.agent.tools), share=tuple(settings.workspace.share),
+            copy_shared=settings.workspace.copy_shared, setup=tuple(settings.workspace.setup),
+            environment={name: environment[name] for name in settings.agent.environment if name in environment},
+            subscription=self._prepared.subscription, silence_seconds=settings.agent.silence_minutes * 60,
+            clock=self._clock, put=orchestrator.put,
+        )  # fmt: skip
+
+    def _judge(self, tool: str, tool_input: Mapping[str, Any]) -> Any:
+        return judge(tool, tool_input, self._prepared.policy)
+
+    def _note(self, task_id: str, text: str) -> None:
+        self._crew.touch(task_id)
+        self._crew.note(task_id, text)
+
+    def _answer_for(self, task_id: str, tool_input: Mapping[str, Any]) -> str | None:
+        """The person's answer to this very call, if there is one: the latest question's."""
+        record = self._orchestrator.records[task_id]
+        answers = {answer.number: answer.text for answer in record.answers}
+        asked = [question for question in record.questions if question.tool_input == dict(tool_input)]
+        return answers.get(asked[-1].number) if asked else None
+
+    def _upstream(self, task_id: str) -> Upstream:
+        if self._rehearsal is None:
+            return Upstream(self._prepared.upstream, self._prepared.credential)
+        self._cast(self._orchestrator.records[task_id])
+        return Upstream(f"{self._rehearsal.url}/{task_id}", {"x-api-key": "rehearsal"})
+
+    def _cast(self, record: Record) -> None:
+        """Give the scripted model its part, once per task."""
+        assert self._rehearsal is not None
+        if record.id not in self._cast_already:
+            self._cast_already.add(record.id)
+            turns = record.task.rehearsal
+            place = self._home.workspace(record.id)
+            places = {"workspace": str(place), "repo": str(place / "repo")}
+            parsed = script.parse_turns(turns) if turns is not None else script.improvise(record.task)
+            self._rehearsal.play(record.id, parsed, places)
+
+    def _compose(self, record: Record, project: git.Repository, base: str, resuming: bool) -> str:
+        """What the run is told: the whole task at first, later only what is new."""
+        self._hook.begin(record.id)
+        if resuming:
+            return record.say if record.say is not None else "Go on where you stopped."
+        context = {path: workspace.read_at(project, base, path) for path in record.task.context_files}
+        places = instructions.Places(self._home.workspace(record.id))
+        try:
+            parts = instructions.read_documents(self._home)
+            return instructions.render(record.task, context, parts, places, record.say or "")
+        except BadDocument as error:
+            raise SetupFailed(str(error)) from error
+
+    # --- money ---------------------------------------------------------------------------------------
+
+    def _caps(self, record: Record) -> Caps:
+        return Caps(self._day_cap(), record.task.max_cost)
+
+    def _day_cap(self) -> Pico:
+        """The lower of the day file's cap and the home's."""
+        daily = from_usd(self._settings.budget.daily_usd)
+        day = self._orchestrator.day
+        return min(daily, day.max_cost) if day and day.max_cost is not None else daily
+
+    def _spend(self, record: Record) -> TaskSpend:
+        spend = self._ledger.spend(task_window(record.day, record.id))
+        rows = self._ledger.by("task", file_day=record.day)
+        line = next((row for row in rows if row.key == f"{record.day}/{record.id}"), None)
+        tokens = self._ledger.task_tokens(record.day, record.id)
+        estimated = 1 if line and line.estimated else 0
+        return TaskSpend(spend.settled, spend.reserved, record.task.max_cost, tokens, line.requests if line else 0, estimated)
+
+    # --- the day -------------------------------------------------------------------------------------
+
+    async def run(self, day: Day | None, once: bool) -> int:
+        """The whole day; the exit code says how it went."""
+        self._changed = asyncio.Event()
+        self._ledger.recover()
+        await self._gateway.start()
+        if self._rehearsal:
+            await self._rehearsal.start()
+        self._restore()
+        if day is not None:
+            self._orchestrator.put(HandedIn(day))
+        with self._signals(), watching([self._home.questions, self._home.inbox], self._changed):
+            waker = asyncio.create_task(self._wake(), name="waker")
+            try:
+                await self._until_over(once, waker)
+            finally:
+                waker.cancel()
+                await self._end()
+        return self._conclude()
+
+    async def _until_over(self, once: bool, waker: asyncio.Task[None]) -> None:
+        """Until the Orchestrator is done; if the waker dies, so does the daemon, for nobody would hear the person."""
+        work = asyncio.create_task(self._orchestrator.run(once), name="orchestrator")
+        finished, _ = await asyncio.wait({work, waker}, return_when=asyncio.FIRST_COMPLETED)
+        for task in finished:
+            task.result()
+
+    def _restore(self) -> None:
+        known, broken = records.load_all(self._home)
+        for name in broken:
+            self._desk.say(f"the record {name} cannot be read; it is left as it is")
+        for record in list(known.values()):
+            if record.rehearsal:
+                discard(self._home, record)
+                del known[record.id]
+        self._orchestrator.day, _ = kept_day(self._home)
+        self._orchestrator.restore(known)
+
+    async def _wake(self) -> None:
+        """Look at the files whenever they change, and every second in any case."""
+        while True:
+            self._look()
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(RESCAN_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                self._orchestrator.put(Tick())
+
+    def _look(self) -> None:
+        for request in inbox.pending(self._home):
+            if request.name not in self._taken:
+                self._taken.add(request.name)
+                self._serve_request(request)
+        known = self._orchestrator.records.values()
+        self._desk.look_for_answers(known, self._orchestrator.put)
+        self._desk.refresh(known, self._orchestrator.activity)
+        self._look_at_clock()
+
+    def _serve_request(self, request: inbox.Request) -> None:
+        content = request.content
+        match content.get("kind"):
+            case "day":
+                self._orchestrator.put(HandedIn(records.day_from_json(content["day"]), request.name))
+            case "order":
+                self._orchestrator.put(Ordered(Order(content["order"]), content.get("task"), request.name))
+            case "stop":
+                self._stop(drain=bool(content.get("drain")), now=bool(content.get("now")))
+                self._desk.reply(request.name, ["stopping"], ok=True)
+            case "report":
+                self._desk.reply(request.name, [str(self.write_report())], ok=True)
+            case kind:
+                self._desk.reply(request.name, [f"this daemon knows no request {kind!r}"], ok=False)
+    def _stop(self, drain: bool, now: bool) -> None:
+        self._orchestrator.put(StopAsked(drain))
+        if now:
+            self._orchestrator.abandon()
+
+    def _look_at_clock(self) -> None:
+        now = self._clock.now()
+        today = self._admission.today
+        if self._last_day is not None and today > self._last_day:
+            self._orchestrator.day_changed()
+        if today != self._last_day:
+            self._ledger.backup(self._home.own / "backups", today)
+        self._last_day = today
+        local = now.astimezone(ZoneInfo(self._settings.timezone))
+        if local.time() >= self._settings.report_at and self._reported != local.date() and self._orchestrator.records:
+            self._reported = local.date()
+            self.write_report()
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupted)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        """Once: park every agent and end in order. Twice: do not wait for them; the next start takes them up."""
+        self._interrupts += 1
+        if self._interrupts == 1:
+            self._desk.say("stopping: agents are parked and go on at the next start (again to hurry)")
+            self._orchestrator.put(StopAsked())
+        else:
+            self._orchestrator.abandon()
+
+    async def _end(self) -> None:
+        await self._crew.close()
+        await self._gateway.close()
+        if self._rehearsal:
+            await self._rehearsal.stop()
+
+    def _conclude(self) -> int:
+        self._desk.refresh(self._orchestrator.records.values(), self._orchestrator.activity)
+        path = self.write_report()
+        self._desk.say(f"report: {path}")
+        self._ledger.close()
+        return decisions.exit_code(self._orchestrator.records.values())
+
+    def write_report(self) -> Path:
+        """The report of the day at hand, written anew."""
+        known = self._orchestrator.records
+        day = self._orchestrator.day.date if self._orchestrator.day else self._today(self._clock.now())
+        _, dirty = kept_day(self._home)
+        rehearsal, timezone = self._prepared.rehearsal, self._settings.timezone
+        return report.write(self._home, gather(day, known, self._ledger, self._day_cap(), timezone, rehearsal, dirty))
+
+    def _today(self, now: datetime) -> date:
+        return day_of(now, self._settings.timezone)
+
+
+def serve(prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]) -> int:
+    """Run the daemon in this process until the day is over; AlreadyRunning if one owns the home."""
+    prepared.home.make_folders()
+    with only_one(prepared.home, prepared.rehearsal):
+        _log_to(prepared.home.logs / "daemon.log")
+        return asyncio.run(_run(prepared, day, once, announce))
+
+
+async def _run(prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]) -> int:
+    return await Daemon(prepared, announce).run(day, once)
+
+
+def _log_to(path: Path) -> None:
+    logging.basicConfig(
+        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    sys.excepthook = lambda kind, error, trace: log.critical("daemon ended by a fault", exc_info=(kind, error, trace))

@@ -1,0 +1,95 @@
+"""The shell's own commands that change what the rest of a script means."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from dayshift.scope import Command, Scope, Seen, Unreadable
+from dayshift.words import HOLE
+
+
+class Follower(Protocol):
+    """What a builtin needs of the one who reads the script."""
+
+    scope: Scope
+    seen: Seen
+
+    def script(self, script: str, stdin: str | None = None) -> str:
+        """Read on in another text."""
+
+    def run(self, argv: list[str], env: tuple[tuple[str, str], ...] = (), stdin: str | None = None) -> str:
+        """Read on in another simple command."""
+
+
+def _cd(reader: Follower, words: list[str], stdin: str | None) -> str:
+    places = [word for word in words if not word.startswith("-")]
+    reader.scope.folder = reader.scope.path(places[0]) if places else "~"
+    return ""
+
+
+def _eval(reader: Follower, words: list[str], stdin: str | None) -> str:
+    return reader.script(" ".join(words), stdin)
+
+
+def _source(reader: Follower, words: list[str], stdin: str | None) -> str:
+    content = reader.scope.files.get(reader.scope.path(words[0])) if words else None
+    if words and words[0] == "/dev/stdin":
+        content = stdin
+    if content is None:
+        reader.seen(Command(("source", *words)), reader.scope)
+        return HOLE
+    return reader.script(content)
+
+
+def _alias(reader: Follower, words: list[str], stdin: str | None) -> str:
+    for word in words:
+        name, given, value = word.partition("=")
+        if given:
+            reader.scope.aliases[name] = value
+            reader.script(value)
+    return ""
+
+
+def _set(reader: Follower, words: list[str], stdin: str | None) -> str:
+    if words and not words[0].startswith(("-", "+")):
+        reader.scope.arguments = tuple(words)
+    elif "--" in words:
+        reader.scope.arguments = tuple(words[words.index("--") + 1 :])
+    return ""
+
+
+def _shift(reader: Follower, words: list[str], stdin: str | None) -> str:
+    count = int(words[0]) if words and words[0].isdigit() else 1
+    reader.scope.arguments = reader.scope.arguments[count:]
+    return ""
+
+
+def _read(reader: Follower, words: list[str], stdin: str | None) -> str:
+    for word in [*words, "REPLY", "MAPFILE"]:
+        if not word.startswith("-"):
+            reader.scope.variables[word] = (HOLE,)
+    return ""
+
+
+def _trap(reader: Follower, words: list[str], stdin: str | None) -> str:
+    if words and words[0] not in ("-", "-p", "-l", ""):
+        reader.script(words[1] if words[0] == "--" else words[0])
+    return ""
+
+
+def _coproc(reader: Follower, words: list[str], stdin: str | None) -> str:
+    if any(word in ("{", "(") for word in words[:2]):
+        raise Unreadable("a named coproc")
+    return reader.run(words)
+
+
+def _hash(reader: Follower, words: list[str], stdin: str | None) -> str:
+    if "-p" in words:
+        raise Unreadable("hash -p gives a command another program")
+    return ""
+
+
+BUILTINS: dict[str, Callable[[Follower, list[str], str | None], str]] = {
+    "cd": _cd, "pushd": _cd, "eval": _eval, "source": _source, ".": _source, "alias": _alias, "set": _set,
+    "shift": _shift, "read": _read, "mapfile": _read, "readarray": _read, "getopts": _read, "trap": _trap,
+    "coproc": _coproc, "hash": _hash,
+}  # fmt: skip

@@ -1,0 +1,116 @@
+"""The command line: finds the home, loads the one command asked for, turns known errors into a message and an exit code."""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dayshift import home as homes
+from dayshift.home import Home
+
+OK, TASK_FAILED, BAD_INPUT, BAD_ENVIRONMENT, BUDGET_REACHED = 0, 1, 2, 3, 4
+
+# command name → module in dayshift.commands, and its line in --help; nothing is imported for the overview
+COMMANDS = {
+    "init": ("init", "Lay out a new home in a folder."),
+    "doctor": ("doctor", "Check everything a day needs, and say how to get what is missing."),
+    "check": ("check", "Read a day file: order, cap, estimate. No request is made."),
+    "start": ("start", "Run a day file; hand it over if a daemon runs already."),
+    "status": ("status", "Show every task's state."),
+    "questions": ("questions", "Show what the agents ask."),
+    "answer": ("answer", "Answer an agent's question."),
+    "logs": ("logs", "Show a task's log."),
+    "pause": ("orders", "Park a task, or all of them, until `resume`."),
+    "resume": ("orders", "Let a parked task go on."),
+    "cancel": ("orders", "End a task for good."),
+    "retry": ("orders", "Try an ended task again."),
+    "stop": ("stop", "Stop the daemon; agents are parked, resumable."),
+    "cost": ("cost", "Show the spending."),
+    "report": ("report", "Show a day's report."),
+    "judge": ("judge", "Ask the guard about commands, one JSON object per line."),
+    "clean": ("clean", "Take away the workspaces of ended tasks."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the commands need from beside the package; handed in, so that the package stands on its own."""
+
+    serve: Callable[..., int]  #: (Preparation, Day | None, once, announce) → exit code; runs the daemon
+    ledger: Callable[[Path], Any]  #: a ledger to read from, None if there is none yet
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every command gets."""
+
+    home: Home
+    parts: Parts
+
+
+class Failure(Exception):
+    """Ends a command with a message on standard error and an exit code."""
+
+    def __init__(self, message: str, code: int = BAD_INPUT) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"dayshift.commands.{COMMANDS[name][0]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 all well, 1 some task failed or was halted, 2 wrong input, 3 wrong environment, "
+    "4 ended with tasks parked by a budget.",
+)
+@click.option("--home", "given", metavar="DIR", help="The dayshift folder (else DAYSHIFT_HOME, here, or the installation).")
+@click.pass_context
+def cli(ctx: click.Context, given: str | None) -> None:
+    """Run a day of coding agents: sandboxed, under a cap, with a report of evidence.
+
+    \b
+    Examples:
+      dayshift check tasks/today.yaml
+      dayshift start tasks/today.yaml
+      dayshift status --watch
+      dayshift answer task-002 "use 50 per page"
+    """
+    ctx.obj = Context(homes.find(given), ctx.obj)
+
+
+def run(arguments: Sequence[str] | None, parts: Parts) -> int:
+    """Run the command line; the exit code is returned, never raised."""
+    try:
+        code = cli.main(arguments, prog_name="dayshift", standalone_mode=False, obj=parts)
+        return code if isinstance(code, int) else OK
+    except Failure as failure:
+        click.echo(str(failure), err=True)
+        return failure.code
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return OK

@@ -1,0 +1,94 @@
+"""`doctor`: everything a day needs, checked."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import click
+
+from dayshift import files, git, preparation
+from dayshift.clock import SystemClock, day_of
+from dayshift.commandline import BAD_ENVIRONMENT, OK, Context, Failure
+from dayshift.commands.check import project_of, read_settings
+from dayshift.settings import Settings
+
+LOOKED_FOR = ("git", "python3", "node", "npm", "make", "gcc", "go", "cargo", "java", "pytest", "rg")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One thing checked: `ok`, what was found, and how to mend it."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.pass_obj
+def doctor(context: Context, as_json: bool) -> int:
+    """Check everything a day needs, and say how to get what is missing.
+
+    Starts the sandbox and tries to break out of it, layer by layer. Makes no request to the model.
+
+    \b
+    Examples:
+      dayshift doctor
+      dayshift doctor --json
+    """
+    points = list(_points(context))
+    if as_json:
+        click.echo(json.dumps([asdict(point) for point in points], indent=2))
+    else:
+        for point in points:
+            mark = click.style("ok  ", fg="green") if point.ok else click.style("FAIL", fg="red", bold=True)
+            click.echo(f"{mark} {point.name}: {point.found}")
+    return OK if all(point.ok for point in points) else BAD_ENVIRONMENT
+
+
+def _points(context: Context) -> Iterator[Point]:
+    yield Point("home", context.home.root.is_dir(), str(context.home.root))
+    try:
+        settings = read_settings(context)
+    except Failure as failure:
+        yield Point("settings", False, str(failure))
+        return
+    yield Point("settings", True, f"at most {settings.max_agents} agents, ${settings.budget.daily_usd} a day, {settings.timezone}")
+    yield _project(context, settings)
+    yield Point("daemon", True, "running" if files.is_locked(context.home.daemon_lock) else "not running")
+    yield from _prepared(context, settings)
+
+
+def _project(context: Context, settings: Settings) -> Point:
+    try:
+        return Point("project", True, str(git.find(project_of(context, settings)).work_tree))
+    except git.NotARepository as error:
+        return Point("project", False, str(error))
+
+
+def _prepared(context: Context, settings: Settings) -> Iterator[Point]:
+    """What `start` would choose, and the proof; without a key everything else is still checked."""
+    has_key = any(os.environ.get(name) for name in ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"))
+    yield Point("key", True, "set" if has_key else f"none; {preparation.LEAST_WORDS}")
+    today = day_of(SystemClock().now(), settings.timezone)
+    try:
+        prepared = preparation.prepare(context.home, settings, os.environ, True, today)
+    except preparation.Unprepared as error:
+        yield from (Point("needs", False, line) for line in error.lines)
+        return
+    yield Point("Claude Code CLI", True, f"{prepared.cli.label} at {prepared.cli.path}")
+    yield Point("prices", True, f"{len(prepared.prices.rows())} models")
+    if settings.sandbox == "none":
+        yield Point("sandbox", False, "switched off by `sandbox: none`: agents can reach everything you can")
+    for layer in preparation.prove(prepared):
+        yield Point(f"sandbox: {layer.name}", layer.held, layer.seen)
+    yield Point("tools agents find", True, _tools(":".join(map(str, prepared.tools.path))))
+
+
+def _tools(path: str) -> str:
+    found = [name for name in LOOKED_FOR if shutil.which(name, path=path)]
+    absent = [name for name in LOOKED_FOR if name not in found]
+    return ", ".join(found) + (f" (not: {', '.join(absent)})" if absent else "")

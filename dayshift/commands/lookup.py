@@ -1,0 +1,44 @@
+"""What several commands look up: the daemon of this home, one task's status; and how they print JSON."""
+
+import json
+from typing import Any
+
+import click
+
+from dayshift import files
+from dayshift.commandline import Failure
+from dayshift.home import Home
+from dayshift.inbox import REPLY_SUFFIX
+from dayshift.status import read_all
+
+REPLY_SECONDS = 5.0  #: how long a command waits for the daemon's word
+
+
+def daemon(home: Home) -> dict[str, Any] | None:
+    """Who the daemon of this home is (pid, started_at, rehearsal), or None if none runs."""
+    if not files.is_locked(home.daemon_lock):
+        return None
+    return {"pid": None, "started_at": None, "rehearsal": None, **(files.read_json(home.daemon_facts) or {})}
+
+
+def task_status(home: Home, task_id: str) -> dict[str, Any]:
+    """The task's status; a Failure that names the known tasks if there is none."""
+    known = {status["task_id"]: status for status in read_all(home)}
+    if task_id not in known:
+        raise Failure(f"there is no task {task_id} in {home.root}; {_listed(list(known))}")
+    return known[task_id]
+
+
+def _listed(ids: list[str]) -> str:
+    return f"known: {', '.join(ids)}" if ids else "it has no tasks yet"
+
+
+def withdraw(home: Home, request: str) -> None:
+    """Take a request and its reply away: a later daemon must not obey what was meant for this one."""
+    (home.inbox / f"{request}.json").unlink(missing_ok=True)
+    (home.inbox / f"{request}{REPLY_SUFFIX}").unlink(missing_ok=True)
+
+
+def print_json(value: Any) -> None:
+    """Print the value as one JSON document, in ASCII, so that any terminal and any pipe takes it."""
+    click.echo(json.dumps(value, indent=2))

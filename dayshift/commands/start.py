@@ -1,0 +1,137 @@
+"""`start`: run a day."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from dayshift import decisions, files, git, inbox, live, preparation, records, workspace
+from dayshift.clock import SystemClock, day_of
+from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
+from dayshift.commands.check import read_day, read_settings
+from dayshift.model import Day, Record
+from dayshift.settings import Settings
+
+HAND_OVER_SECONDS = 10
+DETACH_SECONDS = 60
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--rehearse", is_flag=True, help="Play the day against the built-in scripted model, for $0.")
+@click.option("--once", is_flag=True, help="End when every task has ended and the report is written.")
+@click.option("--detach", is_flag=True, help="Return at once; the daemon goes on in the background.")
+@click.pass_obj
+def start(context: Context, file: Path | None, rehearse: bool, once: bool, detach: bool) -> int:
+    """Run the tasks of a day FILE; without one, go on with what was parked.
+
+    If a daemon runs in this home already, the file is handed over to it.
+    One Ctrl-C parks every agent, resumable; a second one hurries.
+
+    \b
+    Examples:
+      dayshift start tasks/today.yaml
+      dayshift start tasks/today.yaml --rehearse --once
+      dayshift start --detach
+    """
+    settings = read_settings(context)
+    day = read_day(context, settings, file) if file else None
+    if files.is_locked(context.home.daemon_lock):
+        return _hand_over(context, day, rehearse)
+    known, _ = records.load_all(context.home)
+    _refuse_what_cannot_start(known, day, rehearse)
+    prepared = _prepare(context, settings, rehearse)
+    _tell_what_agents_will_not_see(day)
+    if detach:
+        return _detach(context)
+    _prove(prepared)
+    return _serve(context, prepared, day, once)
+
+
+def _serve(context: Context, prepared: preparation.Preparation, day: Day | None, once: bool) -> int:
+    with live.shown(context.home, rehearsal=prepared.rehearsal) as announce:
+        code = context.parts.serve(prepared, day, once, announce)
+    live.print_report(context.home, code)
+    return code
+
+
+def _refuse_what_cannot_start(known: dict[str, Record], day: Day | None, rehearse: bool) -> None:
+    if day is None and not any(_goes_on(record) for record in known.values()):
+        raise Failure("nothing to go on with: name a day file, e.g. `dayshift start tasks/today.yaml`", BAD_INPUT)
+    if day and (problems := decisions.collisions(known, day, rehearse)):
+        raise Failure("\n".join(problems), BAD_INPUT)
+
+
+def _goes_on(record: Record) -> bool:
+    return not record.ended and not record.rehearsal
+
+
+def _prepare(context: Context, settings: Settings, rehearse: bool) -> preparation.Preparation:
+    today = day_of(SystemClock().now(), settings.timezone)
+    try:
+        return preparation.prepare(context.home, settings, os.environ, rehearse, today)
+    except preparation.Unprepared as error:
+        raise Failure(str(error), BAD_ENVIRONMENT) from error
+
+
+def _prove(prepared: preparation.Preparation) -> None:
+    if prepared.settings.sandbox == "none":
+        click.echo("WARNING: sandbox: none. Nothing but the guard keeps agents from your repository and network.", err=True)
+    try:
+        preparation.must_hold(preparation.prove(prepared))
+    except preparation.Unprepared as error:
+        raise Failure(str(error), BAD_ENVIRONMENT) from error
+
+
+def _tell_what_agents_will_not_see(day: Day | None) -> None:
+    if day is None:
+        return
+    paths = workspace.dirty_paths(git.find(Path(day.project)))
+    if paths:
+        some = ", ".join(paths[:5]) + (" …" if len(paths) > 5 else "")
+        click.echo(f"note: agents start from the last commit, without your uncommitted changes in {some}", err=True)
+
+
+def _hand_over(context: Context, day: Day | None, rehearse: bool) -> int:
+    """Give the file to the daemon that runs, and pass its answer on."""
+    facts = files.read_json(context.home.daemon_facts) or {}
+    if day is None:
+        raise Failure(f"a daemon runs already (pid {facts.get('pid')}); see `dayshift status`", BAD_INPUT)
+    if bool(facts.get("rehearsal")) != rehearse:
+        kind = "a rehearsal" if facts.get("rehearsal") else "a real day"
+        raise Failure(f"the daemon that runs plays {kind}; `dayshift stop` it first", BAD_INPUT)
+    name = inbox.submit(context.home, {"kind": "day", "day": records.day_to_json(day)})
+    answer = inbox.reply(context.home, name, HAND_OVER_SECONDS)
+    if answer is None:
+        click.echo(f"handed over to the daemon that runs (pid {facts.get('pid')}); it has not answered yet")
+        return OK
+    ok, lines = answer
+    if not ok:
+        raise Failure("\n".join(lines), BAD_INPUT)
+    click.echo(f"handed over to the daemon that runs (pid {facts.get('pid')}): {'; '.join(lines)}")
+    return OK
+
+
+def _detach(context: Context) -> int:
+    """Start the same command again in a session of its own, and wait until it owns the home or has failed."""
+    words = [word for word in sys.argv[1:] if word != "--detach"]
+    output = context.home.logs / "start.log"
+    context.home.make_folders()
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, sys.argv[0], *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    deadline = time.monotonic() + DETACH_SECONDS
+    while time.monotonic() < deadline:
+        if (files.read_json(context.home.daemon_facts) or {}).get("pid") == process.pid:
+            click.echo(f"the daemon runs (pid {process.pid}); watch it with `dayshift status --watch`")
+            return OK
+        if process.poll() is not None:
+            raise Failure(output.read_text(errors="replace").strip(), process.returncode)
+        time.sleep(0.05)
+    raise Failure(f"the daemon has not started within {DETACH_SECONDS} s; see {output}", BAD_ENVIRONMENT)
+
+

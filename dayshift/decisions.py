@@ -1,0 +1,314 @@
+"""What follows from what: pure functions from a task's record and an event to its next record."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from dayshift.model import (
+    Answer,
+    Ask,
+    Cancelled,
+    Check,
+    Day,
+    Done,
+    Ending,
+    Exit,
+    Failed,
+    Finding,
+    Halted,
+    Order,
+    Parked,
+    ParkReason,
+    Question,
+    Queued,
+    Record,
+    RunEnded,
+    Running,
+    State,
+    Task,
+    Verifying,
+    Waiting,
+)  # fmt: skip
+
+GO_ON = "Go on where you stopped."
+MOST_MISHAPS = 6  #: runs in a row lost through no fault of the task before it is left to the person
+BUDGET_ERROR = 402
+LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+LIMIT_MARGIN = timedelta(seconds=60)  #: past the moment the provider named, so that its clock may differ from ours
+
+
+# --- what may start --------------------------------------------------------------------------------
+
+
+def startable(records: Mapping[str, Record], slots: int, now: datetime) -> list[Record]:
+    """The queued tasks to start now: dependencies done, due, most urgent first, no more than there are free slots."""
+    ready = [
+        record
+        for record in records.values()
+        if isinstance(record.state, Queued) and _due(record.state.not_before, now) and not unmet(record, records)
+    ]
+    return sorted(ready, key=lambda record: record.task.priority)[: max(slots, 0)]
+
+
+def unmet(record: Record, records: Mapping[str, Record]) -> list[str]:
+    """The dependencies that are not done yet."""
+    return [each for each in record.task.depends_on if not isinstance(_state(each, records), Done)]
+
+
+def _state(task_id: str, records: Mapping[str, Record]) -> State | None:
+    return records[task_id].state if task_id in records else None
+
+
+def _due(moment: datetime | None, now: datetime) -> bool:
+    return moment is None or moment <= now
+
+
+def hopeless(record: Record, records: Mapping[str, Record], now: datetime) -> Record | None:
+    """A queued task whose dependency ended without a result fails; whose dependency rests on a budget rests too."""
+    if not isinstance(record.state, Queued):
+        return None
+    for each in unmet(record, records):
+        match _state(each, records):
+            case Failed() | Halted() | Cancelled() as state:
+                return ended(record, Failed(now, f"{each}, which it depends on, was {state.name}"), now)
+            case Parked(why=ParkReason.cap):
+                return _with(record, Parked(now, ParkReason.cap, f"{each}, which it depends on, is parked"))
+    return None
+
+
+def awake(record: Record, records: Mapping[str, Record], now: datetime, new_day: bool) -> Record | None:
+    """A parked task whose reason is gone, queued again; None while it rests."""
+    if not isinstance(record.state, Parked):
+        return None
+    match record.state.why:
+        case ParkReason.usage_limit | ParkReason.provider:
+            go_on = _due(record.state.until, now)
+        case ParkReason.cap:
+            go_on = new_day and record.task.carry_over
+        case _:
+            go_on = False
+    return queued(record, now) if go_on else None
+
+
+def over(records: Iterable[Record]) -> bool:
+    """Whether nothing is left that could go on by itself or by an answer today."""
+    return all(record.ended or _resting(record.state) for record in records)
+
+
+def _resting(state: State) -> bool:
+    return isinstance(state, Parked) and state.why in (ParkReason.cap, ParkReason.stop)
+
+
+def exit_code(records: Iterable[Record]) -> int:
+    """0 all well, 1 some task failed or was halted, 4 ended with tasks parked by a budget."""
+    states = [record.state for record in records]
+    if any(isinstance(state, Failed | Halted) for state in states):
+        return 1
+    return 4 if any(isinstance(state, Parked) and state.why is ParkReason.cap for state in states) else 0
+
+
+# --- a run's life ----------------------------------------------------------------------------------
+
+
+def begun(record: Record, session: str, now: datetime) -> Record:
+    """The record of a task whose next run is about to be launched; written down before anything starts."""
+    run = record.runs + 1
+    record = replace(record, runs=run, session_id=record.session_id or session, started_at=record.started_at or now)
+    return _with(record, Running(now, run))
+
+
+def ending(record: Record, why: Ending, detail: str, park: ParkReason | None = None) -> Record:
+    """A running task that is being told to end; the first reason stays."""
+    if not isinstance(record.state, Running) or record.state.ending:
+        return record
+    return _with(record, replace(record.state, ending=why, detail=detail, park=park))
+
+
+def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
+    """What a task becomes when no process of its run is left."""
+    if not isinstance(record.state, Running) or record.state.run != event.exit.run:
+        return record
+    state, record = record.state, _with_evidence(record, event)
+    if alarm := [finding for finding in event.exit.findings if finding.by_agent]:
+        return ended(record, Halted(now, f"the audit found that {_listed(alarm)}"), now)
+    match state.ending:
+        case Ending.halted:
+            return ended(record, Halted(now, state.detail), now)
+        case Ending.cancelled:
+            return ended(record, Cancelled(now), now)
+        case Ending.silent:
+            return mishap(record, state.detail, now)
+        case Ending.parked if not event.exit.finished:
+            return _with(record, Parked(now, state.park or ParkReason.stop, state.detail))
+    return _after_own_end(record, event.exit, now)
+
+
+def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
+    if exit.how == "deadline":
+        return ended(record, Failed(now, f"timed out after {record.task.timeout_minutes} minutes"), now)
+    if exit.how == "unprepared":
+        return ended(record, Failed(now, f"it could not be started: {exit.error}"), now)
+    if exit.how == "lost":
+        return mishap(record, "the run was lost", now)
+    record = replace(record, say=None)
+    if exit.asked:
+        return asking(record, exit.asked, now)
+    if exit.finished:
+        return _with(replace(record, mishaps=0), Verifying(now))
+    return _after_error(record, exit, now)
+
+
+def _after_error(record: Record, exit: Exit, now: datetime) -> Record:
+    if exit.api_status == BUDGET_ERROR:
+        return _with(record, Parked(now, ParkReason.cap, exit.error))
+    if exit.reset_at:
+        return _with(record, Parked(now, ParkReason.usage_limit, exit.error, exit.reset_at + LIMIT_MARGIN))
+    if exit.api_status in LATER or (exit.api_status is None and exit.error.startswith("API Error")):
+        return mishap(record, exit.error, now, provider=True)
+    return another_attempt(record, f"The run ended with an error: {exit.error}\n\n{GO_ON}", exit.error, now)
+
+
+def mishap(record: Record, what: str, now: datetime, provider: bool = False) -> Record:
+    """A run that ended through no fault of the task: try again, later each time, and not for ever."""
+    count = record.mishaps + 1
+    if count > MOST_MISHAPS:
+        return ended(record, Failed(now, f"given up after {count} runs in a row were lost: {what}"), now)
+    record = replace(record, mishaps=count)
+    if provider:
+        return _with(record, Parked(now, ParkReason.provider, what, now + timedelta(seconds=30 * 2 ** (count - 1))))
+    return queued(record, now)
+
+
+def another_attempt(record: Record, say: str, reason: str, now: datetime) -> Record:
+    """The task tries again within its attempts, told what went wrong; else it has failed."""
+    if record.attempt >= record.task.max_attempts:
+        return ended(record, Failed(now, reason), now)
+    return queued(replace(record, attempt=record.attempt + 1, say=say), now)
+
+
+def asking(record: Record, ask: Ask, now: datetime) -> Record:
+    """The task waits for the person."""
+    number = len(record.questions) + 1
+    question = Question(record.id, number, ask.text, now, ask.options, ask.tool_input)
+    return _with(replace(record, questions=(*record.questions, question), mishaps=0), Waiting(now, number))
+
+
+def answered(record: Record, answer: Answer, now: datetime) -> Record:
+    """The task goes on with the answer; unless it was not waiting for that one."""
+    if not isinstance(record.state, Waiting) or record.state.question != answer.number:
+        return record
+    question = record.questions[answer.number - 1]
+    # A deferred tool call is asked again by itself on resume and must not be talked over.
+    say = "" if question.tool_input else f"The person answered your question:\n\n{answer.text}\n\n{GO_ON}"
+    return queued(replace(record, answers=(*record.answers, answer), say=say), now)
+
+
+def after_checks(record: Record, checks: tuple[Check, ...], told: str, summary: str, now: datetime) -> Record:
+    """Done if every check is green; else another attempt that is told what failed."""
+    if not isinstance(record.state, Verifying):
+        return record
+    record = replace(record, checks=checks)
+    if all(check.exit_code == 0 for check in checks):
+        return ended(record, Done(now), now)
+    return another_attempt(record, told, summary, now)
+
+
+def halt_due(record: Record, halt_after: int) -> bool:
+    """Whether the guard has refused enough."""
+    return len(record.blocked) - record.forgiven >= halt_after
+
+
+# --- what the person says --------------------------------------------------------------------------
+
+
+def obeyed(record: Record, order: Order, now: datetime) -> Record | str:
+    """The record after the person's order; or, in words, why it means nothing here."""
+    match order, record.state:
+        case Order.pause, Running():
+            return ending(record, Ending.parked, "by the person", ParkReason.paused)
+        case Order.pause, Queued() | Parked():
+            return _with(record, Parked(now, ParkReason.paused, "by the person"))
+        case Order.resume, Parked():
+            return queued(record, now)
+        case Order.cancel, Running():
+            return ending(record, Ending.cancelled, "by the person")
+        case Order.cancel, Queued() | Parked() | Waiting() | Verifying():
+            return ended(record, Cancelled(now), now)
+        case Order.retry, Failed() | Halted() | Cancelled() | Parked():
+            return queued(replace(record, attempt=1, mishaps=0, forgiven=len(record.blocked), ended_at=None), now)
+    return f"{record.id} is {record.state.name}; there is nothing to {order}"
+
+
+def collisions(records: Mapping[str, Record], day: Day, rehearsal: bool) -> list[str]:
+    """Why tasks of the day cannot be taken in: their ids still stand for other work."""
+    return [why for task in day.tasks if (why := _collision(records.get(task.id), day, rehearsal))]
+
+
+def _collision(known: Record | None, day: Day, rehearsal: bool) -> str | None:
+    if known is None or known.rehearsal:
+        return None
+    if rehearsal:
+        return f"{known.id} exists for real in this home; rehearse under another id, or `clean {known.id}`"
+    if known.day == day.date and known.project == day.project:
+        return None
+    if not known.ended:
+        return f"{known.id} of {known.day} is still {known.state.name}; `resume` or `cancel` it, or use another id"
+    if known.review == "pending":
+        return f"{known.id} of {known.day} was not reviewed yet; use another id, or `clean {known.id}`"
+    return None
+
+
+def admitted(known: Record | None, task: Task, day: Day, rehearsal: bool, now: datetime) -> Record:
+    """The record of a task handed in: a new one, or the known one with what the file says now, going on if it rested."""
+    if known is None or known.rehearsal != rehearsal or known.day != day.date:
+        return Record(task, day.date, day.project, Queued(now), created_at=now, rehearsal=rehearsal)
+    record = replace(known, task=task)
+    rests = isinstance(record.state, Parked) and record.state.why in (ParkReason.stop, ParkReason.cap)
+    return queued(record, now) if rests else record
+
+
+def restored(record: Record, launched: bool, now: datetime) -> Record:
+    """The record as a new daemon takes it up: what was stopped goes on, a run that never began is queued again."""
+    match record.state:
+        case Parked(why=ParkReason.stop):
+            return queued(record, now)
+        case Running() if not launched:
+            return queued(record, now)
+    return record
+
+
+# --- small steps -----------------------------------------------------------------------------------
+
+
+def queued(record: Record, now: datetime) -> Record:
+    """Queued to go on where it stopped, or to begin if it never ran."""
+    if record.say == "" and not isinstance(record.state, Waiting):
+        # The run that was to take the answer began: the call may be gone, and a resume without a word would fail.
+        record = replace(record, say=GO_ON)
+    return _with(record, Queued(now))
+
+
+def ended(record: Record, state: State, now: datetime) -> Record:
+    """The record in a state that nothing leaves by itself."""
+    return _with(replace(record, ended_at=now), state)
+
+
+def _with(record: Record, state: State) -> Record:
+    return replace(record, state=state)
+
+
+def _with_evidence(record: Record, event: RunEnded) -> Record:
+    exit = event.exit
+    return replace(
+        record,
+        commit=event.commit or record.commit,
+        active_seconds=record.active_seconds + event.seconds,
+        findings=(*record.findings, *exit.findings),
+        audited_runs=record.audited_runs + exit.audited,
+        claim=exit.text or record.claim,
+        cli_cost=exit.session_cost if exit.session_cost is not None else record.cli_cost,
+    )
+
+
+def _listed(findings: Sequence[Finding]) -> str:
+    return "; ".join(finding.what for finding in findings)

@@ -1,0 +1,71 @@
+"""What a task leaves on disk: how much it is, its work saved from removal, and the removal."""
+
+import os
+import stat
+from pathlib import Path
+
+from dayshift import files, git, records, workspace
+from dayshift.home import Home
+from dayshift.model import Record
+
+CURE = "save what you need from its folder, move the folder away and repeat"
+
+
+class Unsaved(Exception):
+    """A task's work could not be saved; the message says why and what to do."""
+
+
+def belongings(home: Home, task_id: str) -> list[Path]:
+    """Everything of the task that is there: workspace, runs, status, question, logs, record."""
+    places = [
+        home.workspace(task_id), home.runs(task_id), home.status / f"{task_id}.json", home.questions / f"{task_id}.md",
+        home.logs / f"{task_id}.log", home.logs / f"{task_id}.jsonl", home.records / f"{task_id}.json",
+    ]  # fmt: skip
+    return [place for place in places if os.path.lexists(place)]
+
+
+def size(place: Path) -> int:
+    """Bytes the file or the whole folder takes on disk; links are counted, never followed."""
+    below = [Path(folder, name) for folder, folders, names in os.walk(place) for name in (*folders, *names)]
+    return sum(each.lstat().st_blocks * 512 for each in (place, *below) if os.path.lexists(each))
+
+
+def discard(home: Home, record: Record) -> None:
+    """Take away everything a task left, its worktree's git folder and its private ref too; the record goes last."""
+    try:
+        workspace.Workspace(home.workspace(record.id), git.find(Path(record.project))).remove()
+    except git.NotARepository:
+        files.remove_tree(home.workspace(record.id))
+    for place in belongings(home, record.id):
+        if place.is_dir() and not place.is_symlink():
+            files.remove_tree(place)
+        elif place.parent != home.records:
+            place.unlink(missing_ok=True)
+    records.remove(home, record.id)
+
+
+def salvage(home: Home, record: Record) -> Path | None:
+    """Copy the task's changes.patch to results/salvage, never over another; None if it changed nothing."""
+    folder = home.workspace(record.id)
+    if record.commit in (None, record.base) or not folder.is_dir():
+        return None
+    patch = _plain_bytes(folder / "changes.patch")
+    place = home.results / "salvage"
+    place.mkdir(parents=True, exist_ok=True)
+    name, turn = f"{record.id}-{record.day}", 1
+    while not files.publish_once(place / f"{name}.patch", patch):
+        turn += 1
+        name = f"{record.id}-{record.day}-{turn}"
+    return place / f"{name}.patch"
+
+
+def _plain_bytes(path: Path) -> bytes:
+    """The file's bytes; Unsaved if it is absent or no plain file, for an agent may have put a link in its place."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unsaved(f"{path} cannot be read ({error.strerror}); {CURE}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Unsaved(f"{path} is not a plain file; {CURE}")
+        return file.read()

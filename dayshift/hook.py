@@ -1,0 +1,53 @@
+"""What the CLI is answered before every tool call: the guard's verdict, or a question's answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dayshift import claude_code
+from dayshift.clock import Clock
+from dayshift.model import Blocked, Denied, Event, Verdict
+
+
+# Of several questions in one turn the CLI keeps only one; the others would be lost without a word.
+ONE_AT_A_TIME = "dayshift: ask one question at a time; ask this one again after the first is answered"
+
+
+class Hook:
+    """Answers allow, deny or defer; whatever goes wrong inside, it denies."""
+
+    def __init__(
+        self, judge: Callable[[str, Mapping[str, Any]], Verdict], answer: Callable[[str, Mapping[str, Any]], str | None],
+        note: Callable[[str, str], None], put: Callable[[Event], None], clock: Clock,
+    ) -> None:  # fmt: skip
+        self._judge, self._answer, self._note, self._put, self._clock = judge, answer, note, put, clock
+        self._open: dict[str, Mapping[str, Any]] = {}  # the question each task's present run has been deferred with
+
+    def begin(self, task_id: str) -> None:
+        """A new run of the task begins: no question is open in it."""
+        self._open.pop(task_id, None)
+
+    async def __call__(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
+        """The answer to one PreToolUse call of that task's agent; every verdict goes into the agent's log."""
+        tool, tool_input = str(call.get("tool_name", "")), call.get("tool_input")
+        if not isinstance(tool_input, dict):
+            return claude_code.deny("dayshift: the tool call could not be read")
+        if tool == claude_code.QUESTION_TOOL:
+            return self._question(task_id, tool_input)
+        verdict = self._judge(tool, tool_input)
+        subject = claude_code.subject(tool_input)
+        if verdict.allowed:
+            self._note(task_id, f"allowed {tool}: {subject}")
+            return claude_code.allow()
+        self._note(task_id, f"BLOCKED {tool}: {subject} [{verdict.rule}] {verdict.reason}")
+        self._put(Denied(task_id, Blocked(self._clock.now(), tool, subject, verdict.rule, verdict.reason)))
+        return claude_code.deny(f"dayshift [{verdict.rule}]: {verdict.reason}")
+
+    def _question(self, task_id: str, tool_input: dict[str, Any]) -> dict[str, Any]:
+        answer = self._answer(task_id, tool_input)
+        if answer is not None:
+            self._note(task_id, f"is answered: {answer}")
+            return claude_code.answer(tool_input, answer)
+        if self._open.setdefault(task_id, tool_input) != tool_input:
+            return claude_code.deny(ONE_AT_A_TIME)
+        self._note(task_id, f"asks: {claude_code.subject(tool_input)}")
+        return claude_code.defer()

@@ -1,0 +1,133 @@
+"""Everything that must be chosen and proven before a day may start; `start` and `doctor` ask for the same."""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from dayshift import claude_code, selftest, toolchain
+from dayshift.guard import check_examples
+from dayshift.home import INSTALLATION, Home
+from dayshift.policy import Policy
+from dayshift.policy_file import load_policy
+from dayshift.prices import Prices, load_prices
+from dayshift.settings import Settings
+
+VENDOR = "https://api.anthropic.com"
+FREE_SPACE = 512 << 20  #: bytes below which no day is started
+LEAST_WORDS = "set ANTHROPIC_API_KEY (or CLAUDE_CODE_OAUTH_TOKEN) to let agents work, or add --rehearse to play the day for $0"
+NAMESPACES = "user namespaces must be allowed: see `sysctl kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns`"
+
+
+class Unprepared(Exception):
+    """Something a day needs is missing; one line each, with how to get it."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a daemon starts from."""
+
+    home: Home
+    settings: Settings
+    policy: Policy
+    prices: Prices
+    cli: claude_code.Cli
+    tools: toolchain.Toolchain
+    credential: Mapping[str, str]  #: headers with the real key; only the daemon ever holds it
+    upstream: str
+    subscription: bool  #: a person's plan pays: amounts are what the same use would cost by the token
+    environment: Mapping[str, str]  #: the person's, to pick from by name
+    rehearsal: bool
+
+
+def prepare(home: Home, settings: Settings, environment: Mapping[str, str], rehearsal: bool, today: date) -> Preparation:
+    """Choose everything a day needs; Unprepared names all that is missing at once."""
+    missing: list[str] = []
+    if settings.sandbox != "none":
+        missing += selftest.missing_tools()
+    missing += _too_full(home)
+    credential, subscription = _credential(environment)
+    if not credential and not rehearsal:
+        missing.append(f"no key: {LEAST_WORDS}")
+    cli = _cli(settings, rehearsal, missing)
+    policy = _policy(home, missing)
+    if missing or cli is None or policy is None:
+        raise Unprepared(missing)
+    return Preparation(
+        home=home, settings=settings, policy=policy, prices=prices_of(settings, today), cli=cli,
+        tools=toolchain.detect(environment.get("PATH", ""), Path(environment.get("HOME", "/nonexistent"))),
+        credential=credential, upstream=environment.get("ANTHROPIC_BASE_URL", VENDOR).rstrip("/"),
+        subscription=subscription, environment=environment, rehearsal=rehearsal,
+    )  # fmt: skip
+
+
+def prices_of(settings: Settings, today: date) -> Prices:
+    """The prices in force, with the person's own before all others."""
+    return load_prices(settings.prices, today)
+
+
+def _credential(environment: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    if key := environment.get("ANTHROPIC_API_KEY"):
+        return {"x-api-key": key}, False
+    if token := environment.get("CLAUDE_CODE_OAUTH_TOKEN"):
+        return {"authorization": f"Bearer {token}"}, True
+    return {}, False
+
+
+def _cli(settings: Settings, rehearsal: bool, missing: list[str]) -> claude_code.Cli | None:
+    try:
+        return claude_code.locate(settings.agent.cli, pinned_only=rehearsal and claude_code.bundled() is not None)
+    except claude_code.NoCli as error:
+        missing.append(str(error))
+        return None
+
+
+def policy_of(home: Home) -> Policy:
+    """The guard's policy, the home's own or the one that came with the program; Unprepared if it does not hold together."""
+    path = home.config / "policy.yaml"
+    try:
+        policy = load_policy(path if path.exists() else INSTALLATION / "config" / "policy.yaml")
+    except ValueError as error:
+        raise Unprepared([str(error)]) from error
+    if failed := check_examples(policy):
+        raise Unprepared([f"{path}: {line}" for line in failed])
+    return policy
+
+
+def _policy(home: Home, missing: list[str]) -> Policy | None:
+    try:
+        return policy_of(home)
+    except Unprepared as error:
+        missing += error.lines
+        return None
+
+
+def _too_full(home: Home) -> list[str]:
+    place = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    if free >= FREE_SPACE:
+        return []
+    return [f"only {free >> 20} MiB are free at {place}; {FREE_SPACE >> 20} MiB are needed: `dayshift clean` or make room"]
+
+
+def prove(prepared: Preparation) -> list[selftest.Layer]:
+    """Try the sandbox and the guard, layer by layer; nothing to try when the person chose `sandbox: none`."""
+    if prepared.settings.sandbox == "none":
+        return []
+    path = ":".join(map(str, prepared.tools.path))
+    return asyncio.run(selftest.prove(selftest.Subject(prepared.cli.path, prepared.tools.folders, path)))
+
+
+def must_hold(layers: list[selftest.Layer]) -> None:
+    """Unprepared unless every layer held."""
+    broken = [f"the sandbox does not hold: {layer.name}: {layer.seen}" for layer in layers if not layer.held]
+    if any(layer.name == "sandbox starts" and not layer.held for layer in layers):
+        broken.append(NAMESPACES)
+    if broken:
+        raise Unprepared(broken)

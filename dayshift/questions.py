@@ -1,0 +1,123 @@
+"""The mailbox between agents and the person: one file asked, one answered, both archived."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+
+from dayshift import files
+from dayshift.clock import rfc3339
+from dayshift.home import Home
+from dayshift.model import Answer, Question
+
+SETTLE_SECONDS = 0.3  #: a file without a closing newline may still be being written
+
+
+class Rejected(Exception):
+    """An answer file that is no answer; the message says why and what to do. The question stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """agent_questions/ of one home."""
+
+    home: Home
+
+    def question_file(self, task_id: str) -> Path:
+        return self.home.questions / f"{task_id}.md"
+
+    def answer_file(self, task_id: str) -> Path:
+        return self.home.questions / f"{task_id}-answer.md"
+
+    def publish(self, question: Question) -> None:
+        """Put the question where the person finds it; an answer left from an earlier one is set aside."""
+        self._set_aside(self.answer_file(question.task_id), f"{question.task_id}-before-{question.number}-answer.md")
+        files.write_atomically(self.question_file(question.task_id), rendered(question))
+
+    def submit(self, task_id: str, text: str, by: str) -> bool:
+        """Write the answer file unless somebody did before; False then. `by` names the door it came through."""
+        if not files.publish_once(self.answer_file(task_id), text.rstrip("\n") + "\n"):
+            return False
+        files.write_atomically(self._door_file(task_id), by, durable=False)
+        return True
+
+    def door(self, task_id: str) -> str:
+        """Through which door the present answer came; `file` if the person wrote it by hand."""
+        try:
+            return self._door_file(task_id).read_text()
+        except OSError:
+            return "file"
+
+    def _door_file(self, task_id: str) -> Path:
+        return self.home.questions / f".{task_id}-answered-by"
+
+    def read_answer(self, question: Question, by: str, at: datetime) -> Answer | None:
+        """The person's answer if its file is there and whole; Rejected if the file is no answer."""
+        path = self.answer_file(question.task_id)
+        try:
+            text = files.read_untrusted(path)
+        except FileNotFoundError:
+            return None
+        except files.Refused as error:
+            raise Rejected(f"{error}; write plain text into agent_questions/{path.name}") from error
+        if not text.endswith("\n") and time.time() - path.lstat().st_mtime < SETTLE_SECONDS:
+            return None
+        return Answer(question.task_id, question.number, chosen(question, text), by, at)
+
+    def archive(self, question: Question) -> None:
+        """Move question and answer out of the way, kept under the question's number."""
+        name = f"{question.task_id}-{question.number}"
+        self._set_aside(self.question_file(question.task_id), f"{name}.md")
+        self._set_aside(self.answer_file(question.task_id), f"{name}-answer.md")
+        self._door_file(question.task_id).unlink(missing_ok=True)
+
+    def _set_aside(self, path: Path, name: str) -> None:
+        archive = self.home.questions / "archive"
+        archive.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or path.exists():
+            path.replace(archive / name)
+
+
+def chosen(question: Question, text: str) -> str:
+    """The answer in words: an option's number stands for the option. Rejected if there are no words."""
+    answer = text.strip()
+    if not answer:
+        raise Rejected(f"the answer to {question.task_id} is empty; write it into agent_questions/{question.task_id}-answer.md")
+    if answer.isdecimal() and question.options:
+        if not 1 <= int(answer) <= len(question.options):
+            raise Rejected(f"the answer to {question.task_id} is {answer}, but the options go from 1 to {len(question.options)}")
+        return question.options[int(answer) - 1]
+    return answer
+
+
+def rendered(question: Question) -> str:
+    """The question as a file: front matter for programs, text for the person."""
+    front = {"task": question.task_id, "question": question.number, "asked_at": rfc3339(question.asked_at),
+             "options": list(question.options)}  # fmt: skip
+    options = "".join(f"{number}. {option}\n" for number, option in enumerate(question.options, 1))
+    how = f"Answer in `{question.task_id}-answer.md` beside this file"
+    how += ", in words or by an option's number." if options else "."
+    matter = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
+    return f"---\n{matter}---\n\n{question.text.strip()}\n\n{options}\n{how}\n"
+
+
+def read_from_agent(io: Path) -> str | None:
+    """The question an agent left in io/question.md, or None. It stays there until the next run begins."""
+    try:
+        return files.read_untrusted(io / "question.md", limit=16 * 1024).strip() or None
+    except FileNotFoundError:
+        return None
+    except files.Refused as error:
+        return f"(The agent left a question that cannot be read: {error}. Tell it what to do next.)"
+
+
+def clear_from_agent(io: Path) -> None:
+    """Take away what io/question.md holds, whatever the agent made it."""
+    path = io / "question.md"
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

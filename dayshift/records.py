@@ -1,0 +1,77 @@
+"""The durable record of every task: one JSON file each, replaced as a whole at every change."""
+
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+from dayshift import files, model
+from dayshift.home import Home
+from dayshift.model import Day, Record
+
+STATES = {state.name: state for state in (
+    model.Queued, model.Running, model.Waiting, model.Parked, model.Verifying,
+    model.Done, model.Failed, model.Halted, model.Cancelled,
+)}  # fmt: skip
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """The record as plain JSON values; the state carries its name."""
+    data: dict[str, Any] = to_jsonable_python(asdict(record))
+    data["state"] = {"name": record.state.name, **data["state"]}
+    return data
+
+
+def from_json(data: dict[str, Any]) -> Record:
+    """The record again; ValueError if it does not hold one."""
+    try:
+        state = dict(data["state"])
+        kind = STATES[state.pop("name")]
+        restored = _adapter(kind).validate_python(state)
+        record: Record = _adapter(Record).validate_python({**data, "state": restored})
+    except (KeyError, TypeError, ValidationError) as error:
+        raise ValueError(f"not a task record: {error}") from error
+    return record
+
+
+def day_to_json(day: Day) -> dict[str, Any]:
+    """A day as plain JSON values, for handing it over."""
+    data: dict[str, Any] = to_jsonable_python(asdict(day))
+    return data
+
+
+def day_from_json(data: dict[str, Any]) -> Day:
+    """The day again; ValueError if it does not hold one."""
+    day: Day = _adapter(Day).validate_python(data)
+    return day
+
+
+def save(home: Home, record: Record) -> None:
+    """On disk when this returns."""
+    files.write_json(home.records / f"{record.id}.json", to_json(record))
+
+
+def load_all(home: Home) -> tuple[dict[str, Record], list[str]]:
+    """Every readable record by id, and the names of the files that hold none."""
+    records: dict[str, Record] = {}
+    broken: list[str] = []
+    for path in sorted(home.records.glob("*.json")):
+        try:
+            record = from_json(files.read_json(path) or {})
+        except ValueError:
+            broken.append(path.name)
+            continue
+        records[record.id] = record
+    return records, broken
+
+
+def remove(home: Home, task_id: str) -> None:
+    """Forget the task."""
+    (home.records / f"{task_id}.json").unlink(missing_ok=True)

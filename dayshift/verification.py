@@ -1,0 +1,107 @@
+"""Whether a task is done: its deliverables are there and differ, its validation commands pass in the sandbox."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dayshift.model import Check, Task
+from dayshift.workspace import Workspace
+
+COMMAND_SECONDS = 900  #: a validation command that runs longer has failed
+TAIL = 4000
+TIMED_OUT = 124  #: as timeout(1) reports it
+WORKSPACES = "agent_workspaces/"
+
+
+def deliverables(task: Task, workspace: Workspace, base: str, changed: Sequence[str]) -> list[Check]:
+    """One check per deliverable: exit code 0 if it exists and differs from where the task started."""
+    return [_deliverable(path, workspace, base, changed) for path in task.deliverables]
+
+
+def _deliverable(path: str, workspace: Workspace, base: str, changed: Sequence[str]) -> Check:
+    if path.startswith(WORKSPACES):
+        present = _within(workspace.folder.parent, path.removeprefix(WORKSPACES))
+        return Check("deliverable", path, 0 if present else 1, "" if present else "missing")
+    if not _within(workspace.repo, path):
+        return Check("deliverable", path, 1, "missing")
+    touched = any(each == path or each.startswith(path.rstrip("/") + "/") for each in changed)
+    if touched or not _known(workspace, base, path):
+        return Check("deliverable", path, 0)
+    return Check("deliverable", path, 1, "unchanged")
+
+
+def _within(folder: Path, path: str) -> bool:
+    """Whether the path names something below the folder; a link that leads out of it counts as missing."""
+    place = folder / path
+    return place.exists() and place.resolve().is_relative_to(folder.resolve())
+
+
+def _known(workspace: Workspace, base: str, path: str) -> bool:
+    return bool(workspace.project.text("ls-tree", "--name-only", base, "--", path.rstrip("/")))
+
+
+async def validations(task: Task, wrap: Callable[[list[str]], list[str]]) -> list[Check]:
+    """One check per validation command, run in order by a shell inside the sandbox that `wrap` puts round it."""
+    return [await run_command(command, wrap, "validate") for command in task.validate]
+
+
+async def run_command(command: str, wrap: Callable[[list[str]], list[str]], kind: str) -> Check:
+    """The command's exit code, the tail of what it printed, and how long it took."""
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        *wrap(["/bin/sh", "-c", command]), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT, env={}, start_new_session=True,
+    )  # fmt: skip
+    tail = bytearray()
+    try:
+        async with asyncio.timeout(COMMAND_SECONDS):
+            await _read_tail(process, tail)
+            code = await process.wait()
+    except TimeoutError:
+        code = TIMED_OUT
+        tail += f"\nstopped after {COMMAND_SECONDS} s".encode()
+    finally:
+        _kill(process)
+    text = bytes(tail[-TAIL:]).decode(errors="replace").strip()
+    return Check(kind, command, code, text, round(time.monotonic() - began, 1))
+
+
+async def _read_tail(process: asyncio.subprocess.Process, tail: bytearray) -> None:
+    assert process.stdout is not None
+    while chunk := await process.stdout.read(65536):
+        tail += chunk
+        del tail[:-TAIL]
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End bubblewrap; the namespace it made ends with it."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+
+
+def told(checks: Sequence[Check]) -> str:
+    """What failed, as the agent is told it for its next attempt."""
+    lines = ["The work was checked and is not finished yet. Fix what follows, then finish again."]
+    for check in failed(checks):
+        if check.kind == "deliverable":
+            lines.append(f"- The deliverable `{check.subject}` is {check.tail}.")
+        else:
+            lines.append(f"- `{check.subject}` exited with {check.exit_code}:\n\n```\n{check.tail}\n```")
+    return "\n".join(lines)
+
+
+def failed(checks: Sequence[Check]) -> list[Check]:
+    """The checks that are not green."""
+    return [check for check in checks if check.exit_code != 0]
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """What failed, in one line."""
+    return "; ".join(
+        f"{check.subject} is {check.tail}" if check.kind == "deliverable" else f"`{check.subject}` exited with {check.exit_code}"
+        for check in failed(checks)
+    )

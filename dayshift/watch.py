@@ -1,0 +1,42 @@
+"""Wakes the daemon when a control file changes. It only makes things quick: a rescan makes them right."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+log = logging.getLogger("dayshift.watch")
+
+
+class _Waker(FileSystemEventHandler):
+    def __init__(self, loop: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
+        self._loop, self._changed = loop, changed
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type in ("created", "modified", "moved", "closed"):
+            with contextlib.suppress(RuntimeError):  # the loop is closing
+                self._loop.call_soon_threadsafe(self._changed.set)
+
+
+@contextlib.contextmanager
+def watching(folders: Iterable[Path], changed: asyncio.Event) -> Iterator[None]:
+    """Set the event whenever something in the folders changes; without inotify only the rescan is left, and said."""
+    observer = Observer()
+    waker = _Waker(asyncio.get_running_loop(), changed)
+    try:
+        for folder in folders:
+            observer.schedule(waker, str(folder), recursive=False)
+        observer.start()
+    except OSError as error:
+        log.warning("files are not watched (%s); they are looked at every second instead", error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        observer.stop()
+        observer.join(timeout=5)

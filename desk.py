@@ -1,0 +1,111 @@
+"""What the person sees and leaves: status files, questions and answers, replies to commands, words on the screen."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dayshift import files, git, inbox, questions, records, workspace
+from dayshift.clock import Clock
+from dayshift.home import Home
+from dayshift.model import Answered, Day, Event, Question, Record, Waiting
+from dayshift.status import TaskSpend, status_facts
+
+log = logging.getLogger("dayshift")
+
+
+def kept_day(home: Home) -> tuple[Day | None, bool]:
+    """The day an earlier daemon remembered, and whether the person's tree was dirty when it began."""
+    kept = files.read_json(home.day_facts)
+    return (records.day_from_json(kept["day"]), bool(kept["dirty"])) if kept else (None, False)
+
+
+def _dirty(day: Day) -> bool:
+    return bool(workspace.dirty_paths(git.find(Path(day.project))))
+
+
+class Desk:
+    """The files between the person and the Orchestrator of one home."""
+
+    def __init__(
+        self, home: Home, clock: Clock, spend: Callable[[Record], TaskSpend], announce: Callable[[str], None]
+    ) -> None:
+        self._home, self._clock, self._spend, self._announce = home, clock, spend, announce
+        self._mailbox = questions.Mailbox(home)
+        self._shown: dict[str, dict[str, Any]] = {}
+        self._complained: dict[str, str] = {}
+
+    # --- what the Orchestrator asks for ----------------------------------------------------------------
+
+    def save(self, record: Record, activity: str) -> None:
+        """Make the record durable, then show the status."""
+        records.save(self._home, record)
+        self._show(record, activity)
+
+    def refresh(self, known: Iterable[Record], activity: dict[str, str]) -> None:
+        """Show what changed without a change of state: cost, activity."""
+        for record in known:
+            if not record.ended or record.id not in self._shown:
+                self._show(record, activity.get(record.id, ""))
+
+    def _show(self, record: Record, activity: str) -> None:
+        facts = status_facts(record, self._spend(record), activity, self._clock.now())
+        shown = self._shown.get(record.id)
+        if shown is not None and {**shown, "updated_at": facts["updated_at"]} == facts:
+            return
+        self._shown[record.id] = facts
+        files.write_json(self._home.status / f"{record.id}.json", facts, durable=False)
+
+    def keep_day(self, day: Day) -> None:
+        """Remember what the day file said for all its tasks, and whether agents start without what the person has open."""
+        files.write_json(self._home.day_facts, {"day": records.day_to_json(replace(day, tasks=())), "dirty": _dirty(day)})
+
+    def ask(self, question: Question) -> None:
+        """Put the question to the person, unless it lies there already."""
+        if not self._asked_already(question):
+            self._mailbox.publish(question)
+        options = "".join(f"\n    {number}. {option}" for number, option in enumerate(question.options, 1))
+        self.say(f"{question.task_id} asks: {question.text}{options}\n    answer with: dayshift answer {question.task_id}")
+
+    def _asked_already(self, question: Question) -> bool:
+        try:
+            return self._mailbox.question_file(question.task_id).read_text() == questions.rendered(question)
+        except OSError:
+            return False
+
+    def close_question(self, question: Question) -> None:
+        """Question and answer go to the archive."""
+        self._mailbox.archive(question)
+
+    def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
+        """Answer a command that waits, and say it on the screen too."""
+        if request is not None:
+            inbox.done(self._home, request, list(lines), ok)
+        for line in lines:
+            self.say(line)
+
+    def say(self, text: str) -> None:
+        """Tell the person something that happened."""
+        log.info("%s", text)
+        self._announce(text)
+
+    # --- what the person leaves ------------------------------------------------------------------------
+
+    def look_for_answers(self, known: Iterable[Record], put: Callable[[Event], None]) -> None:
+        """Hand in the answers to open questions; complain once about a file that is none."""
+        for record in known:
+            if isinstance(record.state, Waiting):
+                self._look_for_answer(record.questions[-1], put)
+
+    def _look_for_answer(self, question: Question, put: Callable[[Event], None]) -> None:
+        try:
+            answer = self._mailbox.read_answer(question, "file", self._clock.now())
+        except questions.Rejected as rejection:
+            if self._complained.get(question.task_id) != str(rejection):
+                self._complained[question.task_id] = str(rejection)
+                self.say(f"not accepted: {rejection}")
+            return
+        if answer is not None:
+            self._complained.pop(question.task_id, None)
+            put(Answered(replace(answer, by=self._mailbox.door(question.task_id))))

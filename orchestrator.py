@@ -1,0 +1,324 @@
+"""The Orchestrator: one queue, one consumer, the only place where a task's state changes. And main()."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from dayshift import decisions, verification
+from dayshift.clock import Clock
+from dayshift.model import (
+    Active,
+    Answered,
+    CapReached,
+    Day,
+    Denied,
+    Ending,
+    Event,
+    HandedIn,
+    Order,
+    Ordered,
+    Overdue,
+    Parked,
+    ParkReason,
+    Prepared,
+    Question,
+    Queued,
+    Record,
+    RunEnded,
+    Running,
+    StopAsked,
+    Tick,
+    Verified,
+    Verifying,
+    Waiting,
+)  # fmt: skip
+
+log = logging.getLogger("dayshift")
+
+Commits = list[tuple[str, str]]
+
+
+class Crew(Protocol):
+    """The agents at work, as the Orchestrator needs them. None of these calls waits."""
+
+    def start(self, record: Record, starts_from: Commits) -> None:
+        """Launch the task's next run and see it through to its RunEnded."""
+
+    def adopt(self, record: Record) -> None:
+        """See a run through that an earlier daemon launched."""
+
+    def launched(self, record: Record) -> bool:
+        """Whether the record's present run was ever begun; if not, it never will be."""
+
+    def stop(self, task_id: str) -> None:
+        """End the task's run or verification."""
+
+    def verify(self, record: Record) -> None:
+        """Check the task's work, up to its Verified."""
+
+    def discard(self, record: Record) -> None:
+        """Take away everything a task of an earlier rehearsal or day left."""
+
+
+class Desk(Protocol):
+    """What the person sees, as the Orchestrator needs it."""
+
+    def save(self, record: Record, activity: str) -> None:
+        """Make the record durable and show the status."""
+
+    def keep_day(self, day: Day) -> None:
+        """Remember the day's cap and project for the next daemon."""
+
+    def ask(self, question: Question) -> None:
+        """Put the question to the person."""
+
+    def close_question(self, question: Question) -> None:
+        """The question is answered or needs no answer any more."""
+
+    def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
+        """Answer a command that waits."""
+
+    def say(self, text: str) -> None:
+        """Tell the person something that happened."""
+
+
+class Orchestrator:
+    """Holds every task's record; events go in at `put`, records come out at the desk."""
+
+    def __init__(
+        self, clock: Clock, crew: Callable[["Orchestrator"], Crew], desk: Desk, new_session: Callable[[], str],
+        max_agents: int, halt_after: int, rehearsal: bool,
+    ) -> None:  # fmt: skip
+        self._clock, self._desk, self._new_session = clock, desk, new_session
+        self._max_agents, self._halt_after, self._rehearsal = max_agents, halt_after, rehearsal
+        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._crew = crew(self)
+        self._stopping = False
+        self._draining = False
+        self._abandoned = False
+        self._new_day = False
+        self.records: dict[str, Record] = {}
+        self.activity: dict[str, str] = {}
+        self.day: Day | None = None
+
+    # --- the queue ---------------------------------------------------------------------------------
+
+    def put(self, event: Event) -> None:
+        """Hand in an event; it is handled in order."""
+        self._queue.put_nowait(event)
+
+    async def run(self, once: bool) -> None:
+        """Handle events until told to stop, or with `once` until every task has ended or rests on a budget."""
+        while not self._finished(once):
+            self.handle(await self._queue.get())
+
+    def _finished(self, once: bool) -> bool:
+        if self._abandoned:
+            return True
+        if not self._queue.empty() or self._at_work():
+            return False
+        return self._stopping or (once and bool(self.records) and decisions.over(self.records.values()))
+
+    def _at_work(self) -> list[Record]:
+        """What still has a process; a verification that was stopped has none and is made anew by the next daemon."""
+        kinds = Running if self._stopping and not self._draining else Running | Verifying
+        return [record for record in self.records.values() if isinstance(record.state, kinds)]
+
+    def abandon(self) -> None:
+        """End now: runs that go on are left to their holders and taken up by the next daemon."""
+        self._abandoned = True
+        self.put(Tick())
+
+    # --- the table ---------------------------------------------------------------------------------
+
+    def handle(self, event: Event) -> None:
+        """Change states as the event demands. Never awaits, so no two events are ever handled at once."""
+        now = self._clock.now()
+        match event:
+            case Tick():
+                self._tick()
+            case HandedIn(day, request):
+                self._take_in(day, request)
+            case Ordered(order, task_id, request):
+                self._obey(order, task_id, request)
+            case StopAsked(drain):
+                self._stop(drain)
+            case Answered(answer):
+                self._become(decisions.answered(self.records[answer.task_id], answer, now))
+            case Active(task_id, text):
+                self.activity[task_id] = text
+            case _:
+                self._handle_run(event)
+
+    def _handle_run(self, event: Event) -> None:
+        """Events of one task's run or verification; those of a task that is gone are ignored."""
+        record = self.records.get(getattr(event, "task_id", ""))
+        if record is None:
+            return
+        now = self._clock.now()
+        match event:
+            case Prepared(_, run, base, layers) if record.runs == run:
+                self._become(replace(record, base=base, layers=layers))
+            case Denied(_, blocked):
+                self._count_blocked(replace(record, blocked=(*record.blocked, blocked)))
+            case CapReached(_, window, detail):
+                self._desk.say(f"{record.id}: the budget {window} is reached: {detail}")
+                self._become(decisions.ending(record, Ending.parked, f"{window}: {detail}", ParkReason.cap))
+            case Overdue(_, run, detail) if record.runs == run:
+                self._end(decisions.ending(record, Ending.silent, detail))
+            case RunEnded():
+                self._become(decisions.after_run(record, event, now))
+            case Verified(_, checks):
+                told, summary = verification.told(checks), verification.summary(checks)
+                self._become(decisions.after_checks(record, checks, told, summary, now))
+
+    def _become(self, record: Record) -> None:
+        """The one place where a task's record is replaced: durable first, then what follows from its new state."""
+        before = self.records.get(record.id)
+        if record == before:
+            return
+        self._desk.save(record, self.activity.get(record.id, ""))
+        self.records[record.id] = record
+        if before is None or before.state != record.state:
+            self._entered(before, record)
+        self.put(Tick())
+
+    def _entered(self, before: Record | None, record: Record) -> None:
+        if before and isinstance(before.state, Waiting):
+            self._desk.close_question(before.questions[-1])
+        if before and type(before.state) is not type(record.state):
+            self._desk.say(f"{record.id}: {record.state.name}{f' ({record.state.reason})' if record.state.reason else ''}")
+        match record.state:
+            case Running(run=run) if before is None or before.runs != run:
+                self._crew.start(record, [(each, self._commit(each)) for each in record.task.depends_on])
+            case Waiting():
+                self._desk.ask(record.questions[-1])
+            case Verifying():
+                self._crew.verify(record)
+
+    def _commit(self, task_id: str) -> str:
+        commit = self.records[task_id].commit
+        assert commit is not None  # a done task's work was kept
+        return commit
+
+    # --- what the events do ------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Wake what may go on, give up what cannot, start what there is room for."""
+        now, new_day = self._clock.now(), self._new_day
+        self._new_day = False
+        for record in list(self.records.values()):
+            changed = decisions.awake(record, self.records, now, new_day) or decisions.hopeless(record, self.records, now)
+            if changed:
+                self._become(changed)
+        if self._stopping:
+            return
+        slots = self._max_agents - len(self._at_work())
+        for record in decisions.startable(self.records, slots, now):
+            self._become(decisions.begun(record, self._new_session(), now))
+
+    def day_changed(self) -> None:
+        """A new calendar day began: tasks that may carry over go on."""
+        self._new_day = True
+        self.put(Tick())
+
+    def _take_in(self, day: Day, request: str | None) -> None:
+        problems = decisions.collisions(self.records, day, self._rehearsal)
+        if problems:
+            return self._desk.reply(request, problems, ok=False)
+        self.day = day
+        self._desk.keep_day(day)
+        now = self._clock.now()
+        for task in day.tasks:
+            known = self.records.get(task.id)
+            record = decisions.admitted(known, task, day, self._rehearsal, now)
+            if known and record.created_at != known.created_at:
+                self._crew.discard(known)
+            self._become(record)
+        return self._desk.reply(request, [f"{len(day.tasks)} tasks of {day.date} taken in"], ok=True)
+
+    def _obey(self, order: Order, task_id: str | None, request: str | None) -> None:
+        chosen = [self.records[task_id]] if task_id in self.records else []
+        if task_id is None:
+            chosen = [record for record in self.records.values() if not record.ended]
+        elif not chosen:
+            return self._desk.reply(request, [f"there is no task {task_id}; `status` lists them"], ok=False)
+        lines, ok = [], True
+        for record in chosen:
+            outcome = decisions.obeyed(record, order, self._clock.now())
+            if isinstance(outcome, str):
+                lines.append(outcome)
+                ok = ok and task_id is None
+            else:
+                self._end(outcome)
+                lines.append(f"{record.id}: {order}")
+        return self._desk.reply(request, lines or [f"no task to {order}"], ok)
+
+    def _stop(self, drain: bool) -> None:
+        for record in [] if drain else self._at_work():
+            self._end(decisions.ending(record, Ending.parked, "the program was stopped", ParkReason.stop))
+            if isinstance(record.state, Verifying):
+                self._crew.stop(record.id)
+        self._stopping, self._draining = True, drain
+        self.put(Tick())
+
+    def _count_blocked(self, record: Record) -> None:
+        if decisions.halt_due(record, self._halt_after):
+            record = decisions.ending(record, Ending.halted, f"{len(record.blocked)} forbidden attempts")
+        self._end(record)
+
+    def _end(self, record: Record) -> None:
+        """Become the record; if that says to end what is going on, end it."""
+        before = self.records[record.id].state
+        self._become(record)
+        told_to_end = isinstance(record.state, Running) and record.state.ending and not getattr(before, "ending", None)
+        if told_to_end or (isinstance(before, Running | Verifying) and record.ended):
+            self._crew.stop(record.id)
+
+    # --- a new daemon takes up what an earlier one left ----------------------------------------------
+
+    def restore(self, records: dict[str, Record]) -> None:
+        """Go on from the records: adopt runs, check again what was being checked, queue what never began."""
+        now = self._clock.now()
+        for record in records.values():
+            self.records[record.id] = record
+            match record.state:
+                case Running() if self._crew.launched(record):
+                    self._crew.adopt(record)
+                case Verifying():
+                    self._crew.verify(record)
+                case Waiting():
+                    self._desk.ask(record.questions[-1])
+                case Running() | Queued() | Parked():
+                    self._become(decisions.restored(record, launched=False, now=now))
+        self.put(Tick())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns its exit code."""
+    from dayshift import commandline
+
+    return commandline.run(arguments, commandline.Parts(serve=_serve, ledger=_ledger))
+
+
+def _serve(*given: Any) -> int:
+    """Run the daemon in this process. Imported here: reading commands must not wait for it."""
+    import daemon
+
+    return daemon.serve(*given)
+
+
+def _ledger(path: Path) -> Any:
+    import metrics
+
+    return metrics.Ledger.read_only(path)
+
+
+if __name__ == "__main__":
+    import orchestrator  # under its own name, so that the daemon shares this module instead of loading it twice
+
+    sys.exit(orchestrator.main())

@@ -1,0 +1,87 @@
+"""Who may import whom: the package stands on its own, its parts know the leaves and few others."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = {path.stem for path in ROOT.glob("*.py")}
+LEAVES = {"model", "money", "clock", "files", "home", "documents", "markdown", "claims"}
+
+# A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
+JOINS = {
+    "audit": {"git", "workspace"},
+    "claude_code": {"sandbox"},
+    "commandline": {"home"},
+    "decisions": set(),
+    "gateway": set(),
+    "git": set(),
+    "hook": {"claude_code"},
+    "live": {"status"},
+    "preparation": {
+        "claude_code", "guard", "policy", "policy_file", "prices", "selftest", "settings", "toolchain",
+    },
+    "rehearsal": {"script"},
+    "selftest": {"claude_code", "gateway", "git", "messages", "rehearsal", "sandbox", "script", "workspace"},
+    "spool": {"holder"},
+    "verification": {"workspace"},
+    "workspace": {"git"},
+}  # fmt: skip
+
+ROOM_IMPORTS = {
+    "orchestrator": {"daemon", "metrics", "orchestrator"},
+    "daemon": {"admission", "agent", "crew", "desk", "evening", "metrics", "orchestrator"},
+    "crew": {"agent"},
+    "agent": set(),
+    "metrics": set(),
+    "admission": {"metrics"},
+    "desk": set(),
+    "evening": {"metrics"},
+    "demo": set(),
+}
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def rooms_of(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)} & ROOMS
+
+
+def parts_of(path: Path) -> set[str]:
+    parts = {each.stem for each in (ROOT / "dayshift").glob("*.py")} - {"__init__"}
+    return {name.split(".")[1] for name in imported(path) if name.startswith("dayshift.")} & parts
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dayshift").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_package_imports_no_room(path: Path) -> None:
+    assert rooms_of(path) == set()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dayshift").glob("*.py")), ids=lambda path: path.stem)
+def test_a_part_knows_the_leaves_and_what_it_says_it_joins(path: Path) -> None:
+    assert parts_of(path) - LEAVES - {path.stem} <= JOINS.get(path.stem, set())
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_imports_only_the_rooms_named(room: str) -> None:
+    assert rooms_of(ROOT / f"{room}.py") - {room} <= ROOM_IMPORTS[room]
+
+
+def test_metrics_knows_only_the_vocabulary() -> None:
+    assert parts_of(ROOT / "metrics.py") <= LEAVES
+
+
+def test_the_rule_notices_a_planted_import(tmp_path: Path) -> None:
+    planted = tmp_path / "planted.py"
+    planted.write_text("from metrics import Ledger\nimport dayshift.gateway\n")
+    assert rooms_of(planted) == {"metrics"}
+    assert parts_of(planted) == {"gateway"}
