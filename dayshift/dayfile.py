@@ -16,7 +16,7 @@ from dayshift import documents
 from dayshift.documents import BadDocument, Lines, Place
 from dayshift.model import TASK_ID, Complexity, Day, Task
 from dayshift.money import Pico, from_usd
-from dayshift.settings import Cap, Command, Count, RepoPath, Settings, inside
+from dayshift.settings import Cap, Command, Count, RepoPath, Settings, inside, some
 
 WORKSPACES = "agent_workspaces"
 CYCLES_TOLD = 10
@@ -74,6 +74,8 @@ def _task_id(text: str) -> str:
         raise ValueError(
             f"{text[:80]!r} is no task id; use 1 to 63 lower-case letters, digits and dashes, no dash at the start"
         )
+    if text == "daemon" or text.endswith("-answer"):
+        raise ValueError(f"{text!r} would share a file name with the daemon's log or with another task's answer; rename it")
     return text
 
 
@@ -130,7 +132,9 @@ class _Day(_Strict):
     date: CalendarDay = Field(examples=["2026-11-20"])
     max_cost_usd: Cap | None = None
     project: str | None = None
-    tasks: tuple[_Task, ...] = Field(min_length=1, examples=["[{id: task-001, name: …, description: …}]"])
+    tasks: Annotated[tuple[_Task, ...], AfterValidator(some)] = Field(
+        examples=["[{id: task-001, name: …, description: …}]"]
+    )
 
 
 def _task(wanted: _Task, settings: Settings) -> Task:
@@ -192,7 +196,7 @@ def _entries(data: Any) -> list[_Entry]:
 def _project(data: Any, default: Path, home: Path) -> Path:
     named = data.get("project") if isinstance(data, dict) else None
     if not isinstance(named, str):
-        return default
+        return default.resolve()
     try:
         return (home / Path(named).expanduser()).resolve()
     except (OSError, RuntimeError, ValueError):
@@ -266,30 +270,33 @@ def _deliverables(entries: Sequence[_Entry]) -> Offences:
 
 def _context_files(entries: Sequence[_Entry], top: Path | None) -> Offences:
     """A context file is there now, or a task this one depends on will make it."""
+    named = {entry.text("id"): entry for entry in entries}
     for entry in entries:
-        for place, path in entry.texts("context_files"):
-            absent = top and _leads_inside(path) and not _is(Path.is_file, top / path)
-            if absent and path not in _made_before(entry, entries):
+        asked = [(place, _plain(path)) for place, path in entry.texts("context_files")]
+        absent = [(place, path) for place, path in asked if top and path and not _is(Path.is_file, top / path)]
+        made = _made_before(entry, named) if absent else set()
+        for place, path in absent:
+            if path not in made:
                 yield place, f"there is no file {path!r} in {top}; make it, or depend on the task that delivers it"
 
 
-def _leads_inside(path: str) -> bool:
+def _plain(path: str) -> str:
+    """The path as a task holds it; empty if it leads out of the repository."""
     try:
-        return bool(inside(path))
+        return inside(path)
     except ValueError:
-        return False
+        return ""
 
 
-def _made_before(entry: _Entry, entries: Sequence[_Entry]) -> set[str]:
+def _made_before(entry: _Entry, named: Mapping[str, _Entry]) -> set[str]:
     """The deliverables of every task this one depends on, near or far."""
-    named = {each.text("id"): each for each in entries}
     made: set[str] = set()
     seen: set[str] = set()
     ahead = [wanted for _, wanted in entry.texts("depends_on")]
     while ahead:
         if (name := ahead.pop()) in named and name not in seen:
             seen.add(name)
-            made |= {path for _, path in named[name].texts("deliverables")}
+            made |= {_plain(path) for _, path in named[name].texts("deliverables")}
             ahead += [wanted for _, wanted in named[name].texts("depends_on")]
     return made
 

@@ -123,6 +123,7 @@ class _Reader:
         """The only document's data; None for an empty text."""
         next(self._events)
         if isinstance(next(self._events), yaml.StreamEndEvent):
+            self.lines[()] = 1
             return None
         data = self._value(next(self._events), ())
         next(self._events)
@@ -236,7 +237,7 @@ def _message(model: type[BaseModel], error: Mapping[str, Any]) -> str:
         return f"is not a key here; {suggestion(str(error['loc'][-1]), _fields(_model_at(model, error['loc'][:-1])))}"
     if kind == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
-    if kind in ("too_short", "string_too_short"):
+    if kind == "string_too_short":
         return "is empty; fill it in"
     if kind in EXPECTED:
         return f"must be {EXPECTED[kind](value)}, not {_shown(value)}"

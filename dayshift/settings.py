@@ -39,6 +39,13 @@ def inside(path: str) -> str:
     return str(PurePosixPath(path))
 
 
+def some(listed: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The list, if there is anything in it; else ValueError."""
+    if not listed:
+        raise ValueError("is empty; give at least one")
+    return listed
+
+
 def _number(value: Any) -> Any:
     """Numbers and their spellings; true is no 1."""
     if isinstance(value, bool):
@@ -103,7 +110,7 @@ class Agent(Section):
 
     cli: str | None = None
     model: str = Field(default="sonnet", min_length=1)
-    tools: tuple[str, ...] = Field(default=TOOLS, min_length=1)
+    tools: Annotated[tuple[str, ...], AfterValidator(some)] = TOOLS
     timeout_minutes: Count = Field(default=60, ge=1, le=1440)
     silence_minutes: Count = Field(default=10, ge=1, le=1440)
     max_attempts: Count = Field(default=2, ge=1, le=10)

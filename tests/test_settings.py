@@ -96,14 +96,17 @@ def test_every_error_of_file_and_variables_is_told_at_once(home: Home) -> None:
         ("sandbox: docker", "sandbox: must be 'bubblewrap' or 'none', not 'docker'"),
         ("max_agents: true", "max_agents: must be a number, not true"),
         ("max_agents: 2.5", "max_agents: must be a whole number, not 2.5"),
-        ("max_agents: 9999999999999999999999", "max_agents: must be a whole number, not '9999999999999999999999'"),
+        (
+            "max_agents: 9999999999999999999",
+            "max_agents: must be less than or equal to 64, not '9999999999999999999'",
+        ),
         ("budget: {daily_usd: $5}", "budget.daily_usd: must be a number such as 20 or 7.50, not '$5'"),
         ("budget: {daily_usd: .inf}", "budget.daily_usd: must be a number such as 20 or 7.50, not '.inf'"),
         ("budget: {daily_usd: 1e999}", "budget.daily_usd: must be a number such as 20 or 7.50, not inf"),
         ("budget: {daily_usd: 0}", "budget.daily_usd: must be greater than 0, not 0"),
         ("budget: {warn_at: 75}", "budget.warn_at: must be less than or equal to 1, not 75"),
         ("budget:", "budget: must be a mapping (`key: value` lines), not empty"),
-        ("agent: {tools: []}", "agent.tools: is empty; fill it in"),
+        ("agent: {tools: []}", "agent.tools: is empty; give at least one"),
         (
             "agent: {environment: [ANTHROPIC_API_KEY]}",
             "agent.environment[0]: ANTHROPIC_API_KEY is the program's own; no agent gets it, take it out",
@@ -234,8 +237,8 @@ def test_the_list_of_problems_ends_somewhere(home: Home) -> None:
 @pytest.mark.parametrize(
     ("word", "value"),
     [("no", "no"), ("on", "on"), ("2026-11-20", "2026-11-20"), ("18:00", "18:00"), ("0o17", "0o17"), ("1_000", "1_000"),
-     ("007", "007"), ("7", 7), ("-3", -3), ("2.50", 2.5), ("1e3", 1000.0), (".", "."), ("~", None), ("", None), ("true", True),
-     ('"1"', "1"), ("'~'", "~"), (".nan", ".nan")],
+     ("007", "007"), ("7", 7), ("-3", -3), ("2.50", 2.5), ("1e3", 1000.0), (".", "."), ("~", None), ("", None),
+     ("true", True), ('"1"', "1"), ("'~'", "~"), (".nan", ".nan")],
 )  # fmt: skip
 def test_a_word_stands_for_what_it_looks_like(word: str, value: object) -> None:
     assert documents.parse(f"a: {word}", "x") == ({"a": value}, {(): 1, ("a",): 1})
