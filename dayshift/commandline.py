@@ -1,6 +1,7 @@
 """The command line: finds the home, loads the one command asked for, turns known errors into a message and an exit code."""
 
 import importlib
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ def cli(ctx: click.Context, given: str | None) -> None:
 
 def run(arguments: Sequence[str] | None, parts: Parts) -> int:
     """Run the command line; the exit code is returned, never raised."""
+    logging.getLogger("dayshift").addHandler(logging.NullHandler())  # a command speaks through its output alone
     try:
         code = cli.main(arguments, prog_name="dayshift", standalone_mode=False, obj=parts)
         return code if isinstance(code, int) else OK

@@ -56,7 +56,7 @@ def _question(status: dict[str, Any]) -> Question:
 
 
 def _refuse_unless_open(mailbox: Mailbox, question: Question) -> None:
-    if not _put(mailbox, question):
+    if not mailbox.lies_open(question):
         asked = f"question {question.number} of {question.task_id}"
         raise Failure(f"{asked} is not put yet, or was answered just now; see `dayshift status`")
     if mailbox.answer_file(question.task_id).exists():
@@ -71,15 +71,6 @@ def _taken(mailbox: Mailbox, question: Question) -> Failure:
     except Rejected as rejection:
         return Failure(f"{name} is there already, but {rejection}")
     return Failure(f"{question.task_id} is answered already, in {name}; the first answer counts")
-
-
-def _put(mailbox: Mailbox, question: Question) -> bool:
-    """Whether this very question lies before the person; an answer given earlier would be set aside."""
-    try:
-        front = mailbox.question_file(question.task_id).read_text(encoding="utf-8").split("\n---\n", 1)[0]
-    except OSError:
-        return False
-    return f"question: {question.number}" in front.splitlines()
 
 
 def _asked_for(status: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import click
 
 from dayshift.commandline import Context
 from dayshift.commands.lookup import print_json
-from dayshift.money import Pico, shown, to_usd
+from dayshift.money import Pico, from_usd, shown, to_usd
 
 TOKEN_KINDS = ("input", "output", "cache_read", "cache_write")
 HEADINGS = ("requests", "cost", "of it worst case", "reserved", "tokens in", "out", "cache read", "cache written")
@@ -111,7 +111,8 @@ def _budget(ledger: Any, day: str) -> dict[str, Any]:
 def _left(day: dict[str, Any]) -> str:
     if day["cap_usd"] is None:
         return f"{day['date']}: no cap is known"
-    return f"{day['date']}: ${day['left_usd']} of the day's ${day['cap_usd']} is left"
+    left, cap = shown(from_usd(day["left_usd"])), shown(from_usd(day["cap_usd"]))
+    return f"{day['date']}: {left} of the day's {cap} is left"
 
 
 def _table(by: str, entries: Sequence[Entry]) -> list[str]:

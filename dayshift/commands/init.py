@@ -73,10 +73,11 @@ def _project(root: Path) -> list[str]:
 
 def _next_steps(root: Path) -> list[str]:
     day = f"tasks/{EXAMPLE.name}"
-    return [
-        "", "Next:", f"  cd {root}",
-        "  dayshift doctor                          what is missing, and how to get it",
-        f"  dayshift check {day}           order, cap, estimate; nothing is spent",
-        f"  dayshift start --rehearse {day}   the whole day against a scripted model, for $0",
-        f"  dayshift start {day}           the real day",
-    ]  # fmt: skip
+    steps = {
+        "dayshift doctor": "what is missing, and how to get it",
+        f"dayshift check {day}": "order, cap, estimate; nothing is spent",
+        f"dayshift start --rehearse {day}": "the whole day against a scripted model, for $0",
+        f"dayshift start {day}": "the real day",
+    }
+    width = max(map(len, steps))
+    return ["", "Next:", f"  cd {root}", *(f"  {step.ljust(width)}  {what}" for step, what in steps.items())]

@@ -51,15 +51,21 @@ def _lines(home: Home, task_id: str, path: Path, follow: bool, most: int | None)
         if _ended(home, task_id):
             return
         time.sleep(LOOK_AGAIN_SECONDS)
-    with path.open("rb") as file:
-        yield from deque(file, most) if most is not None else file
-        if follow:
-            yield from _added(home, task_id, file)
-
-
-def _added(home: Home, task_id: str, file: BinaryIO) -> Iterator[bytes]:
-    """Whole lines as they come; what is left without a line's end comes last."""
     rest = b""
+    with path.open("rb") as file:
+        for line in file if most is None else deque(file, most):
+            rest += line
+            if rest.endswith(b"\n"):
+                yield rest
+                rest = b""
+        if follow:
+            yield from _added(home, task_id, file, rest)
+        else:
+            yield rest
+
+
+def _added(home: Home, task_id: str, file: BinaryIO, rest: bytes) -> Iterator[bytes]:
+    """Whole lines as they come, the first one begun by `rest`; what is left without a line's end comes last."""
     while True:
         ended = _ended(home, task_id)  # asked before reading, so that what the end wrote is still read
         *whole, rest = (rest + file.read()).split(b"\n")

@@ -52,8 +52,11 @@ def start(context: Context, file: Path | None, rehearse: bool, once: bool, detac
 
 
 def _serve(context: Context, prepared: preparation.Preparation, day: Day | None, once: bool) -> int:
-    with live.shown(context.home, rehearsal=prepared.rehearsal) as announce:
-        code = context.parts.serve(prepared, day, once, announce)
+    try:
+        with live.shown(context.home, rehearsal=prepared.rehearsal) as announce:
+            code = context.parts.serve(prepared, day, once, announce)
+    except files.Locked:  # another start was quicker
+        return _hand_over(context, day, prepared.rehearsal)
     live.print_report(context.home, code)
     return code
 
@@ -61,7 +64,8 @@ def _serve(context: Context, prepared: preparation.Preparation, day: Day | None,
 def _refuse_what_cannot_start(known: dict[str, Record], day: Day | None, rehearse: bool) -> None:
     if day is None and not any(_goes_on(record) for record in known.values()):
         raise Failure("nothing to go on with: name a day file, e.g. `dayshift start tasks/today.yaml`", BAD_INPUT)
-    if day and (problems := decisions.collisions(known, day, rehearse)):
+    real = {each: record for each, record in known.items() if not record.rehearsal}  # the daemon discards the others first
+    if day and (problems := decisions.collisions(real, day, rehearse)):
         raise Failure("\n".join(problems), BAD_INPUT)
 
 
@@ -80,6 +84,7 @@ def _prepare(context: Context, settings: Settings, rehearse: bool) -> preparatio
 def _prove(prepared: preparation.Preparation) -> None:
     if prepared.settings.sandbox == "none":
         click.echo("WARNING: sandbox: none. Nothing but the guard keeps agents from your repository and network.", err=True)
+    click.echo("trying to break out of the sandbox and past the guard …", err=True)
     try:
         preparation.must_hold(preparation.prove(prepared))
     except preparation.Unprepared as error:
