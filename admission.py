@@ -90,7 +90,7 @@ class Admission:
         )  # fmt: skip
 
     async def _wait(self, task_id: str, outcome: Waiting) -> None:
-        self._put(Active(task_id, f"waiting for headroom in {outcome.window}: {outcome.detail}"))
+        self._put(Active(task_id, f"waiting for headroom in {called(outcome.window)}: {outcome.detail}"))
         async with self._settled:
             try:
                 async with asyncio.timeout(LOOK_AGAIN_SECONDS):
@@ -99,8 +99,8 @@ class Admission:
                 return
 
     def _refuse(self, task_id: str, window: str, detail: str) -> Refusal:
-        self._put(CapReached(task_id, window, detail))
-        return Refusal(402, "billing_error", f"dayshift: the budget {window} does not allow this request: {detail}")
+        self._put(CapReached(task_id, called(window), detail))
+        return Refusal(402, "billing_error", f"dayshift: {called(window)} does not allow this request: {detail}")
 
     def reader(self, content_type: str) -> UsageReader:
         """A reader for a streamed answer, or for one that comes as a whole."""
@@ -134,6 +134,12 @@ class Admission:
         spend = self._ledger.spend(window)
         if spend.crossed(self._warn_percent) and self._ledger.warn_once(window, f"{self._warn_percent}%"):
             self._warn(f"{shown(spend.settled)} of today's {shown(spend.cap)} is spent ({self._warn_percent} % reached)")
+
+
+def called(window: str) -> str:
+    """A budget as a person calls it."""
+    kind, _, which = window.partition(":")
+    return {"task": "the task's own cap", "day": f"the cap of {which}", "price": "the price list"}.get(kind, window)
 
 
 class WholeAnswer:

@@ -87,9 +87,8 @@ class Agent:
         )
         sandbox = self._sandbox(max_output_tokens, reach_model=True)
         try:
-            await asyncio.to_thread(
-                self.spool.launch, sandbox.argv(command, status=True), {}, prompt, self._stream_file, seconds
-            )
+            argv = sandbox.argv(command, status=True)
+            await asyncio.to_thread(self.spool.launch, argv, {MARK: self.mark}, prompt, self._stream_file, seconds)
         except (LaunchFailed, OSError) as error:
             raise SetupFailed(str(error)) from error
 
@@ -162,9 +161,8 @@ class Agent:
     @property
     def _managed(self) -> Path:
         folder = self.around.home.own / "managed"
-        if not (folder / "managed-settings.json").exists():
-            folder.mkdir(exist_ok=True)
-            files.write_json(folder / "managed-settings.json", claude_code.managed_settings())
+        folder.mkdir(exist_ok=True)
+        files.write_json(folder / "managed-settings.json", claude_code.managed_settings(), durable=False)
         return folder
 
     @property
@@ -203,6 +201,7 @@ class Agent:
         self._take_in(stream.lines(final=True))
         await asyncio.to_thread(self.spool.reap, self.mark)
         await self.around.gateway.close_task(self.record.id)
+        files.remove_tree(self._sockets)
         seconds = self.around.clock.monotonic() - began
         found = await asyncio.to_thread(self._audit)
         audited = (self.spool.folder / "fingerprint.json").exists()
@@ -290,7 +289,7 @@ class Agent:
         return Exit(
             run=self.record.runs, code=ended.code, how=ended.how, finished=result is not None and not result.error,
             asked=self._asked(result), error=error, api_status=result.api_status if result else None,
-            reset_at=self._reset_at(), text=result.text if result else "",
+            reset_at=self._reset_at(), text=result.text if result and not result.error else "",
             session_cost=result.session_cost if result else None, findings=found, audited=audited,
         )  # fmt: skip
 

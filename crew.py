@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import Agent, SetupFailed, Surroundings
-from dayshift import git, workspace
+from dayshift import decisions, git, workspace
 from dayshift.disposal import discard
 from dayshift.model import Exit, Record, RunEnded
 from dayshift.spool import Spool
@@ -107,7 +107,7 @@ class Crew:
             base = record.base if record.base else await asyncio.to_thread(self._base, agent, starts_from)
             agent.record = record = replace(record, base=base)
             prompt = self._compose(record, agent.workspace.project, base, agent.resuming)
-            seconds = record.task.timeout_minutes * 60 - record.active_seconds
+            seconds = decisions.seconds_left(record)
             await agent.launch(base, self._model(record), prompt, seconds, self._max_output_tokens(record))
         except (SetupFailed, workspace.Conflict, workspace.Tampered, git.GitError, git.NotARepository, OSError) as error:
             return self._unprepared(record.id, str(error))

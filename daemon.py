@@ -7,7 +7,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -38,25 +38,19 @@ from orchestrator import Orchestrator
 log = logging.getLogger("dayshift")
 
 RESCAN_SECONDS = 1.0
-
-
-class AlreadyRunning(Exception):
-    """Another daemon owns this home."""
+LOCK_PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds the lock for an instant
 
 
 @contextmanager
 def only_one(home: Home, rehearsal: bool) -> Iterator[None]:
-    """Own the home for the block; AlreadyRunning if somebody does. Who owns it stands in daemon.json."""
-    try:
-        with files.lock(home.daemon_lock):
-            facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
-            files.write_json(home.daemon_facts, facts)
-            try:
-                yield
-            finally:
-                home.daemon_facts.unlink(missing_ok=True)
-    except files.Locked as error:
-        raise AlreadyRunning(str(home.root)) from error
+    """Own the home for the block; files.Locked if another daemon does. Who owns it stands in daemon.json."""
+    with files.lock(home.daemon_lock, patience=LOCK_PATIENCE):
+        facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
+        files.write_json(home.daemon_facts, facts)
+        try:
+            yield
+        finally:
+            home.daemon_facts.unlink(missing_ok=True)
 
 
 class Daemon:
@@ -289,6 +283,8 @@ class Daemon:
         await self._gateway.close()
         if self._rehearsal:
             await self._rehearsal.stop()
+        with suppress(OSError):  # agents that go on without the daemon still have theirs
+            self._home.sockets().rmdir()
 
     def _conclude(self) -> int:
         self._desk.refresh(self._orchestrator.records.values(), self._orchestrator.activity)
@@ -310,7 +306,7 @@ class Daemon:
 
 
 def serve(prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]) -> int:
-    """Run the daemon in this process until the day is over; AlreadyRunning if one owns the home."""
+    """Run the daemon in this process until the day is over; files.Locked if one owns the home."""
     prepared.home.make_folders()
     with only_one(prepared.home, prepared.rehearsal):
         _log_to(prepared.home.logs / "daemon.log")

@@ -63,16 +63,10 @@ class Desk:
 
     def ask(self, question: Question) -> None:
         """Put the question to the person, unless it lies there already."""
-        if not self._asked_already(question):
+        if not self._mailbox.lies_open(question):
             self._mailbox.publish(question)
         options = "".join(f"\n    {number}. {option}" for number, option in enumerate(question.options, 1))
         self.say(f"{question.task_id} asks: {question.text}{options}\n    answer with: dayshift answer {question.task_id}")
-
-    def _asked_already(self, question: Question) -> bool:
-        try:
-            return self._mailbox.question_file(question.task_id).read_text() == questions.rendered(question)
-        except OSError:
-            return False
 
     def close_question(self, question: Question) -> None:
         """Question and answer go to the archive."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
-from dayshift import git, workspace
+from dayshift import decisions, git, workspace
 from dayshift.model import DiffStat, Parked, ParkReason, Record
 from dayshift.money import Pico
 from dayshift.report import AuditLine, DayFacts, SpendRow
@@ -32,7 +32,7 @@ def gather(
         records=mine, diffs=_diffs(mine), audit=_audit(mine), layers=layers, guarantee=UNFENCED if NO_SANDBOX in layers else STRICT,
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min((r.started_at for r in mine if r.started_at), default=None),
-        ended_at=max((r.ended_at for r in mine if r.ended_at), default=None) if all(r.ended for r in mine) else None,
+        ended_at=max((r.state.since for r in mine), default=None) if decisions.over(mine) else None,
         timezone=timezone,
     )  # fmt: skip
 

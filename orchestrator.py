@@ -22,11 +22,9 @@ from dayshift.model import (
     Order,
     Ordered,
     Overdue,
-    Parked,
     ParkReason,
     Prepared,
     Question,
-    Queued,
     Record,
     RunEnded,
     Running,
@@ -147,7 +145,7 @@ class Orchestrator:
                 self._obey(order, task_id, request)
             case StopAsked(drain):
                 self._stop(drain)
-            case Answered(answer):
+            case Answered(answer) if answer.task_id in self.records:
                 self._become(decisions.answered(self.records[answer.task_id], answer, now))
             case Active(task_id, text):
                 self.activity[task_id] = text
@@ -166,7 +164,7 @@ class Orchestrator:
             case Denied(_, blocked):
                 self._count_blocked(replace(record, blocked=(*record.blocked, blocked)))
             case CapReached(_, window, detail):
-                self._desk.say(f"{record.id}: the budget {window} is reached: {detail}")
+                self._desk.say(f"{record.id}: {window} is reached: {detail}")
                 self._become(decisions.ending(record, Ending.parked, f"{window}: {detail}", ParkReason.cap))
             case Overdue(_, run, detail) if record.runs == run:
                 self._end(decisions.ending(record, Ending.silent, detail))
@@ -208,15 +206,15 @@ class Orchestrator:
     # --- what the events do ------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        """Wake what may go on, give up what cannot, start what there is room for."""
+        """Wake what may go on, give up what cannot, start what there is room for; nothing of it while stopping."""
+        if self._stopping:
+            return
         now, new_day = self._clock.now(), self._new_day
         self._new_day = False
         for record in list(self.records.values()):
             changed = decisions.awake(record, self.records, now, new_day) or decisions.hopeless(record, self.records, now)
             if changed:
                 self._become(changed)
-        if self._stopping:
-            return
         slots = self._max_agents - len(self._at_work())
         for record in decisions.startable(self.records, slots, now):
             self._become(decisions.begun(record, self._new_session(), now))
@@ -293,8 +291,8 @@ class Orchestrator:
                     self._crew.verify(record)
                 case Waiting():
                     self._desk.ask(record.questions[-1])
-                case Running() | Queued() | Parked():
-                    self._become(decisions.restored(record, launched=False, now=now))
+                case Running():
+                    self._become(decisions.queued(record, now))
         self.put(Tick())
 
 
@@ -314,8 +312,12 @@ def _serve(*given: Any) -> int:
 
 def _ledger(path: Path) -> Any:
     import metrics
+    from dayshift.commandline import BAD_ENVIRONMENT, Failure
 
-    return metrics.Ledger.read_only(path)
+    try:
+        return metrics.Ledger.read_only(path)
+    except metrics.Unusable as error:
+        raise Failure(str(error), BAD_ENVIRONMENT) from error
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ GO_ON = "Go on where you stopped."
 MOST_MISHAPS = 6  #: runs in a row lost through no fault of the task before it is left to the person
 BUDGET_ERROR = 402
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+WEIGHT = {Ending.silent: 0, Ending.parked: 1, Ending.halted: 2, Ending.cancelled: 2}  #: which ending overrules which
 LIMIT_MARGIN = timedelta(seconds=60)  #: past the moment the provider named, so that its clock may differ from ours
 
 
@@ -81,6 +82,8 @@ def awake(record: Record, records: Mapping[str, Record], now: datetime, new_day:
     if not isinstance(record.state, Parked):
         return None
     match record.state.why:
+        case ParkReason.stop:
+            go_on = True  # only asked by a program that is not stopping
         case ParkReason.usage_limit | ParkReason.provider:
             go_on = _due(record.state.until, now)
         case ParkReason.cap:
@@ -117,15 +120,24 @@ def begun(record: Record, session: str, now: datetime) -> Record:
     return _with(record, Running(now, run))
 
 
+def seconds_left(record: Record) -> float:
+    """How long the task's processes may still run; waiting for the person does not count."""
+    return record.task.timeout_minutes * 60 - (record.active_seconds - record.forgiven_seconds)
+
+
 def ending(record: Record, why: Ending, detail: str, park: ParkReason | None = None) -> Record:
-    """A running task that is being told to end; the first reason stays."""
-    if not isinstance(record.state, Running) or record.state.ending:
+    """A running task that is being told to end; the first reason stays unless a weightier one comes."""
+    if not isinstance(record.state, Running):
+        return record
+    if record.state.ending and WEIGHT[record.state.ending] >= WEIGHT[why]:
         return record
     return _with(record, replace(record.state, ending=why, detail=detail, park=park))
 
 
 def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
     """What a task becomes when no process of its run is left."""
+    if isinstance(record.state, Verifying) and event.exit.how == "unprepared" and event.exit.run == record.runs:
+        return ended(record, Failed(now, f"it could not be checked: {event.exit.error}"), now)
     if not isinstance(record.state, Running) or record.state.run != event.exit.run:
         return record
     state, record = record.state, _with_evidence(record, event)
@@ -136,11 +148,16 @@ def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
             return ended(record, Halted(now, state.detail), now)
         case Ending.cancelled:
             return ended(record, Cancelled(now), now)
-        case Ending.silent:
+        case Ending.silent if not _had_its_say(event.exit):
             return mishap(record, state.detail, now)
-        case Ending.parked if not event.exit.finished:
+        case Ending.parked if not _had_its_say(event.exit):
             return _with(record, Parked(now, state.park or ParkReason.stop, state.detail))
     return _after_own_end(record, event.exit, now)
+
+
+def _had_its_say(exit: Exit) -> bool:
+    """Whether the run came to a word of its own before it was ended: that word must not be lost."""
+    return exit.finished or exit.asked is not None
 
 
 def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
@@ -148,11 +165,11 @@ def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
         return ended(record, Failed(now, f"timed out after {record.task.timeout_minutes} minutes"), now)
     if exit.how == "unprepared":
         return ended(record, Failed(now, f"it could not be started: {exit.error}"), now)
+    if exit.asked:
+        return asking(record, exit.asked, now)
     if exit.how == "lost":
         return mishap(record, "the run was lost", now)
     record = replace(record, say=None)
-    if exit.asked:
-        return asking(record, exit.asked, now)
     if exit.finished:
         return _with(replace(record, mishaps=0), Verifying(now))
     return _after_error(record, exit, now)
@@ -180,17 +197,18 @@ def mishap(record: Record, what: str, now: datetime, provider: bool = False) -> 
 
 
 def another_attempt(record: Record, say: str, reason: str, now: datetime) -> Record:
-    """The task tries again within its attempts, told what went wrong; else it has failed."""
+    """The task tries again within its attempts, told what went wrong; else it has failed. A `retry` is told it too."""
+    record = replace(record, say=say)
     if record.attempt >= record.task.max_attempts:
         return ended(record, Failed(now, reason), now)
-    return queued(replace(record, attempt=record.attempt + 1, say=say), now)
+    return queued(replace(record, attempt=record.attempt + 1), now)
 
 
 def asking(record: Record, ask: Ask, now: datetime) -> Record:
     """The task waits for the person."""
     number = len(record.questions) + 1
     question = Question(record.id, number, ask.text, now, ask.options, ask.tool_input)
-    return _with(replace(record, questions=(*record.questions, question), mishaps=0), Waiting(now, number))
+    return _with(replace(record, questions=(*record.questions, question), mishaps=0, say=None), Waiting(now, number))
 
 
 def answered(record: Record, answer: Answer, now: datetime) -> Record:
@@ -225,18 +243,32 @@ def obeyed(record: Record, order: Order, now: datetime) -> Record | str:
     """The record after the person's order; or, in words, why it means nothing here."""
     match order, record.state:
         case Order.pause, Running():
-            return ending(record, Ending.parked, "by the person", ParkReason.paused)
+            changed = ending(record, Ending.parked, "by the person", ParkReason.paused)
         case Order.pause, Queued() | Parked():
-            return _with(record, Parked(now, ParkReason.paused, "by the person"))
+            changed = _with(record, Parked(now, ParkReason.paused, "by the person"))
         case Order.resume, Parked():
-            return queued(record, now)
+            changed = queued(record, now)
         case Order.cancel, Running():
-            return ending(record, Ending.cancelled, "by the person")
+            changed = ending(record, Ending.cancelled, "by the person")
         case Order.cancel, Queued() | Parked() | Waiting() | Verifying():
-            return ended(record, Cancelled(now), now)
+            changed = ended(record, Cancelled(now), now)
         case Order.retry, Failed() | Halted() | Cancelled() | Parked():
-            return queued(replace(record, attempt=1, mishaps=0, forgiven=len(record.blocked), ended_at=None), now)
-    return f"{record.id} is {record.state.name}; there is nothing to {order}"
+            changed = queued(_forgiven(record), now)
+        case _:
+            changed = record
+    if changed != record:
+        return changed
+    return f"{record.id} is {record.state.name}{_reason(record.state)}; there is nothing to {order}"
+
+
+def _forgiven(record: Record) -> Record:
+    """What went wrong no longer counts; what it cost does."""
+    forgiven, seconds = len(record.blocked), record.active_seconds
+    return replace(record, attempt=1, mishaps=0, forgiven=forgiven, forgiven_seconds=seconds, ended_at=None)
+
+
+def _reason(state: State) -> str:
+    return f" ({state.reason})" if state.reason else ""
 
 
 def collisions(records: Mapping[str, Record], day: Day, rehearsal: bool) -> list[str]:
@@ -245,9 +277,9 @@ def collisions(records: Mapping[str, Record], day: Day, rehearsal: bool) -> list
 
 
 def _collision(known: Record | None, day: Day, rehearsal: bool) -> str | None:
-    if known is None or known.rehearsal:
+    if known is None or (known.rehearsal and known.ended):
         return None
-    if rehearsal:
+    if rehearsal and not known.rehearsal:
         return f"{known.id} exists for real in this home; rehearse under another id, or `clean {known.id}`"
     if known.day == day.date and known.project == day.project:
         return None
@@ -260,21 +292,11 @@ def _collision(known: Record | None, day: Day, rehearsal: bool) -> str | None:
 
 def admitted(known: Record | None, task: Task, day: Day, rehearsal: bool, now: datetime) -> Record:
     """The record of a task handed in: a new one, or the known one with what the file says now, going on if it rested."""
-    if known is None or known.rehearsal != rehearsal or known.day != day.date:
+    if known is None or (known.rehearsal, known.day, known.project) != (rehearsal, day.date, day.project):
         return Record(task, day.date, day.project, Queued(now), created_at=now, rehearsal=rehearsal)
     record = replace(known, task=task)
     rests = isinstance(record.state, Parked) and record.state.why in (ParkReason.stop, ParkReason.cap)
     return queued(record, now) if rests else record
-
-
-def restored(record: Record, launched: bool, now: datetime) -> Record:
-    """The record as a new daemon takes it up: what was stopped goes on, a run that never began is queued again."""
-    match record.state:
-        case Parked(why=ParkReason.stop):
-            return queued(record, now)
-        case Running() if not launched:
-            return queued(record, now)
-    return record
 
 
 # --- small steps -----------------------------------------------------------------------------------
@@ -282,9 +304,6 @@ def restored(record: Record, launched: bool, now: datetime) -> Record:
 
 def queued(record: Record, now: datetime) -> Record:
     """Queued to go on where it stopped, or to begin if it never ran."""
-    if record.say == "" and not isinstance(record.state, Waiting):
-        # The run that was to take the answer began: the call may be gone, and a resume without a word would fail.
-        record = replace(record, say=GO_ON)
     return _with(record, Queued(now))
 
 
@@ -307,6 +326,8 @@ def _with_evidence(record: Record, event: RunEnded) -> Record:
         audited_runs=record.audited_runs + exit.audited,
         claim=exit.text or record.claim,
         cli_cost=exit.session_cost if exit.session_cost is not None else record.cli_cost,
+        # The run that was to take the answer began: the call may be gone, and a resume without a word would fail.
+        say=GO_ON if record.say == "" and exit.how != "unprepared" else record.say,
     )
 
 

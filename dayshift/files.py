@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,16 @@ def read_untrusted(path: Path, limit: int = SIZE_LIMIT) -> str:
         raise
     except OSError as error:
         raise Refused(f"{path.name} cannot be read as a plain file ({error.strerror})") from error
-    with os.fdopen(descriptor, "rb") as file:
-        return _checked_text(path, os.fstat(file.fileno()), file.read(limit + 1), limit)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused(f"{path.name} is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return _checked_text(path, file.read(limit + 1), limit)
+    finally:
+        os.close(descriptor)
 
 
-def _checked_text(path: Path, facts: os.stat_result, data: bytes, limit: int) -> str:
-    if not stat.S_ISREG(facts.st_mode):
-        raise Refused(f"{path.name} is not a regular file")
+def _checked_text(path: Path, data: bytes, limit: int) -> str:
     if len(data) > limit:
         raise Refused(f"{path.name} is larger than {limit // 1024} KiB")
     if b"\0" in data:
@@ -116,17 +120,26 @@ class Locked(Exception):
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock for the block; it falls with the process, however that ends. Else: Locked."""
+def lock(path: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold an exclusive lock for the block; it falls with the process, however that ends. Locked after `patience` s."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + patience
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Locked(str(path)) from error
+        while not _taken(descriptor):
+            if time.monotonic() >= deadline:
+                raise Locked(str(path))
+            time.sleep(0.01)
         yield
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def is_locked(path: Path) -> bool:
@@ -136,9 +149,6 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _taken(descriptor)
     finally:
         os.close(descriptor)
-    return False

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -99,7 +100,7 @@ class Gateway:
         """Serve that task on that socket; a stale socket file is replaced."""
         await self.close_task(task_id)
         app = web.Application(client_max_size=REQUEST_LIMIT)
-        app.router.add_route("*", "/{path:.*}", lambda request: self._serve(task_id, request))
+        app.router.add_route("*", "/{path:.*}", partial(self._serve, task_id))
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
         await runner.setup()
         socket.parent.mkdir(mode=0o700, exist_ok=True)

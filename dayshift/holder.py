@@ -165,7 +165,9 @@ class Run:
         os.fsync(output)
         os.close(output)
         code = returned if self.code is None else self.code
-        record = {"code": code, "how": self.how, "launched": self.init is not None, "ended": time.time()}
+        # bubblewrap reports an exit code only of a command that it could start.
+        launched = self.code is not None or "{status-fd}" not in self.launch["argv"]
+        record = {"code": code, "how": self.how, "launched": launched, "ended": time.time()}
         put(self.spool, "exit.json", record)
 
 

@@ -40,7 +40,7 @@ class Hook:
             return claude_code.allow()
         self._note(task_id, f"BLOCKED {tool}: {subject} [{verdict.rule}] {verdict.reason}")
         self._put(Denied(task_id, Blocked(self._clock.now(), tool, subject, verdict.rule, verdict.reason)))
-        return claude_code.deny(f"dayshift [{verdict.rule}]: {verdict.reason}")
+        return claude_code.deny(f"dayshift: {verdict.reason}")
 
     def _question(self, task_id: str, tool_input: dict[str, Any]) -> dict[str, Any]:
         answer = self._answer(task_id, tool_input)

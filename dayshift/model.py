@@ -313,6 +313,7 @@ class Record:
     say: str | None = None  #: what the session is told next; kept until a run that was told it came to its own end
     mishaps: int = 0  #: runs in a row that ended through no fault of the task: lost, silent, provider unavailable
     forgiven: int = 0  #: blocked attempts that no longer count towards a halt, since the person said `retry`
+    forgiven_seconds: float = 0.0  #: active time that no longer counts towards the timeout, for the same reason
 
     @property
     def id(self) -> str:

@@ -1,5 +1,6 @@
 """The mailbox between agents and the person: one file asked, one answered, both archived."""
 
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -34,8 +35,16 @@ class Mailbox:
 
     def publish(self, question: Question) -> None:
         """Put the question where the person finds it; an answer left from an earlier one is set aside."""
-        self._set_aside(self.answer_file(question.task_id), f"{question.task_id}-before-{question.number}-answer.md")
+        self._set_aside(self.answer_file(question.task_id), f"{question.task_id}-before-{question.number}-answer")
         files.write_atomically(self.question_file(question.task_id), rendered(question))
+
+    def lies_open(self, question: Question) -> bool:
+        """Whether this very question lies before the person; an answer beside it is an answer to it."""
+        try:
+            text = files.read_untrusted(self.question_file(question.task_id))
+        except (OSError, files.Refused):
+            return False
+        return f"question: {question.number}" in text.split("\n---\n", 1)[0].splitlines()
 
     def submit(self, task_id: str, text: str, by: str) -> bool:
         """Write the answer file unless somebody did before; False then. `by` names the door it came through."""
@@ -59,26 +68,31 @@ class Mailbox:
         path = self.answer_file(question.task_id)
         try:
             text = files.read_untrusted(path)
+            written = path.lstat().st_mtime
         except FileNotFoundError:
             return None
         except files.Refused as error:
             raise Rejected(f"{error}; write plain text into agent_questions/{path.name}") from error
-        if not text.endswith("\n") and time.time() - path.lstat().st_mtime < SETTLE_SECONDS:
+        if not text.endswith("\n") and time.time() - written < SETTLE_SECONDS:
             return None
         return Answer(question.task_id, question.number, chosen(question, text), by, at)
 
     def archive(self, question: Question) -> None:
-        """Move question and answer out of the way, kept under the question's number."""
+        """Move question and answer out of the way, kept under the question's number, never over what is kept already."""
         name = f"{question.task_id}-{question.number}"
-        self._set_aside(self.question_file(question.task_id), f"{name}.md")
-        self._set_aside(self.answer_file(question.task_id), f"{name}-answer.md")
+        self._set_aside(self.question_file(question.task_id), name)
+        self._set_aside(self.answer_file(question.task_id), f"{name}-answer")
         self._door_file(question.task_id).unlink(missing_ok=True)
 
     def _set_aside(self, path: Path, name: str) -> None:
         archive = self.home.questions / "archive"
         archive.mkdir(parents=True, exist_ok=True)
-        if path.is_symlink() or path.exists():
-            path.replace(archive / name)
+        place, turn = archive / f"{name}.md", 1
+        while os.path.lexists(place):
+            turn += 1
+            place = archive / f"{name}.{turn}.md"
+        if os.path.lexists(path):
+            path.rename(place)
 
 
 def chosen(question: Question, text: str) -> str:
@@ -86,10 +100,11 @@ def chosen(question: Question, text: str) -> str:
     answer = text.strip()
     if not answer:
         raise Rejected(f"the answer to {question.task_id} is empty; write it into agent_questions/{question.task_id}-answer.md")
-    if answer.isdecimal() and question.options:
-        if not 1 <= int(answer) <= len(question.options):
-            raise Rejected(f"the answer to {question.task_id} is {answer}, but the options go from 1 to {len(question.options)}")
-        return question.options[int(answer) - 1]
+    if answer.isdecimal() and question.options and answer not in question.options:
+        numbered = {str(number): option for number, option in enumerate(question.options, 1)}
+        if answer not in numbered:
+            raise Rejected(f"the answer to {question.task_id} is {answer[:20]}, but the options go from 1 to {len(numbered)}")
+        return numbered[answer]
     return answer
 
 
@@ -107,6 +122,8 @@ def rendered(question: Question) -> str:
 def read_from_agent(io: Path) -> str | None:
     """The question an agent left in io/question.md, or None. It stays there until the next run begins."""
     try:
+        if io.is_symlink():
+            raise files.Refused("io is a link")
         return files.read_untrusted(io / "question.md", limit=16 * 1024).strip() or None
     except FileNotFoundError:
         return None
@@ -116,6 +133,9 @@ def read_from_agent(io: Path) -> str | None:
 
 def clear_from_agent(io: Path) -> None:
     """Take away what io/question.md holds, whatever the agent made it."""
+    if io.is_symlink():  # what it leads to is not the agent's to have removed
+        io.unlink()
+        io.mkdir()
     path = io / "question.md"
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -1,9 +1,11 @@
 """One run's folder: what it was told, whether it lives, how it ended. The holder writes it, the daemon reads it."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ import psutil
 from dayshift import files, holder
 
 MARK = "DAYSHIFT_RUN"  #: environment variable every process of a run carries
+REAP_SECONDS = 5.0
 
 
 class LaunchFailed(Exception):
@@ -98,21 +101,25 @@ class Spool:
 
     def reap(self, mark: str) -> int:
         """Kill what a dead holder may have left behind; how many processes that were. Never one that is not ours."""
-        leftovers = [*self._namespace_init(), *carriers(mark)]
-        for process in leftovers:
-            process.kill()
-        psutil.wait_procs(leftovers, timeout=5)
-        return len(leftovers)
+        killed: set[psutil.Process] = set()
+        give_up = time.monotonic() + REAP_SECONDS
+        while (leftovers := {*self._namespace_init(), *carriers(mark)}) and time.monotonic() < give_up:
+            for process in leftovers:
+                with contextlib.suppress(psutil.NoSuchProcess):  # one death can be another's
+                    process.kill()
+            killed |= leftovers
+            time.sleep(0.01)
+        return len(killed)
 
     def _namespace_init(self) -> Iterator[psutil.Process]:
         """The recorded first process of the namespace, if it is that very process still."""
         facts: dict[str, Any] = files.read_json(self.folder / "namespace.json") or {}
         pid = facts.get("pid")
         if pid and facts.get("boot") == holder.boot_id() and facts.get("started") == holder.start_time(pid):
-            try:
-                yield psutil.Process(pid)
-            except psutil.NoSuchProcess:
-                return
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    yield process
 
 
 def carriers(mark: str) -> Iterator[psutil.Process]:

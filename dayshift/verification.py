@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -35,8 +36,10 @@ def _deliverable(path: str, workspace: Workspace, base: str, changed: Sequence[s
 
 def _within(folder: Path, path: str) -> bool:
     """Whether the path names something below the folder; a link that leads out of it counts as missing."""
-    place = folder / path
-    return place.exists() and place.resolve().is_relative_to(folder.resolve())
+    try:
+        return (folder / path).resolve(strict=True).is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # absent, a link in a circle, a folder the agent closed
+        return False
 
 
 def _known(workspace: Workspace, base: str, path: str) -> bool:
@@ -65,6 +68,7 @@ async def run_command(command: str, wrap: Callable[[list[str]], list[str]], kind
         tail += f"\nstopped after {COMMAND_SECONDS} s".encode()
     finally:
         _kill(process)
+        await process.wait()
     text = bytes(tail[-TAIL:]).decode(errors="replace").strip()
     return Check(kind, command, code, text, round(time.monotonic() - began, 1))
 
@@ -77,10 +81,9 @@ async def _read_tail(process: asyncio.subprocess.Process, tail: bytearray) -> No
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    """End bubblewrap; the namespace it made ends with it."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGKILL)
+    """End bubblewrap, and with it the namespace it made; without a sandbox, whatever stayed in the command's group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def told(checks: Sequence[Check]) -> str:

@@ -15,9 +15,8 @@ JOINS = {
     "audit": {"git", "workspace"},
     "claude_code": {"sandbox"},
     "commandline": {"home"},
-    "decisions": set(),
-    "gateway": set(),
-    "git": set(),
+    "dayfile": {"settings"},
+    "disposal": {"git", "records", "workspace"},
     "hook": {"claude_code"},
     "live": {"status"},
     "preparation": {
