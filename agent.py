@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -55,6 +55,11 @@ class Surroundings:
     put: Callable[[Event], None]
 
 
+def mark(home: Home, record: Record) -> str:
+    """What every process of the record's present run carries in its environment."""
+    return f"{home.root}:{record.id}:{record.runs}"
+
+
 class SetupFailed(Exception):
     """A workspace could not be prepared; the message says which step and how it ended."""
 
@@ -80,8 +85,9 @@ class Agent:
         if fresh:
             await self._set_up()
         await self._take_fingerprint()
+        files.write_atomically(self.spool.folder / "base", base)
         await self.open_gateway()
-        self.around.put(Prepared(self.record.id, self.record.runs, base, self.layers))
+        self._prepared(base)
         command = claude_code.command(
             CLI_INSIDE, self.session, self.resuming, model, self.around.tools, [self.workspace.folder]
         )
@@ -91,6 +97,18 @@ class Agent:
             await asyncio.to_thread(self.spool.launch, argv, {MARK: self.mark}, prompt, self._stream_file, seconds)
         except (LaunchFailed, OSError) as error:
             raise SetupFailed(str(error)) from error
+
+    def _prepared(self, base: str) -> None:
+        self.around.put(Prepared(self.record.id, self.record.runs, base, self.layers))
+
+    async def take_up(self) -> None:
+        """Go on with a run that an earlier daemon launched, from what it wrote down."""
+        base = self.record.base or (self.spool.folder / "base").read_text()
+        self.record = replace(self.record, base=base)
+        self._prepared(base)
+        if self.spool.alive:
+            await self.open_gateway()
+        await self.follow()
 
     @property
     def session(self) -> str:
@@ -172,7 +190,7 @@ class Agent:
     @property
     def mark(self) -> str:
         """What every process of this run carries in its environment."""
-        return f"{self.around.home.root}:{self.record.id}:{self.record.runs}"
+        return mark(self.around.home, self.record)
 
     # --- follow ------------------------------------------------------------------------------------
 
@@ -190,7 +208,6 @@ class Agent:
 
     async def follow(self) -> None:
         """Read the run's stream to its end, keep its work, and report how it ended: exactly one RunEnded."""
-        began = self.around.clock.monotonic()
         self.touch()
         stream = _Stream(self._stream_file, self.spool.offset)
         overdue = False
@@ -202,7 +219,7 @@ class Agent:
         await asyncio.to_thread(self.spool.reap, self.mark)
         await self.around.gateway.close_task(self.record.id)
         files.remove_tree(self._sockets)
-        seconds = self.around.clock.monotonic() - began
+        seconds = self.spool.seconds(self.around.clock.now())
         found = await asyncio.to_thread(self._audit)
         audited = (self.spool.folder / "fingerprint.json").exists()
         commit = await asyncio.to_thread(self._keep)

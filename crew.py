@@ -36,7 +36,7 @@ class Crew:
 
     def adopt(self, record: Record) -> None:
         """See a run through that an earlier daemon launched."""
-        self._begin(record.id, self._take_up(record))
+        self._begin(record.id, self._agent(record).take_up())
 
     def launched(self, record: Record) -> bool:
         """Whether the record's present run was ever begun; if not, this makes sure that it never will be."""
@@ -117,9 +117,3 @@ class Crew:
     def _base(agent: Agent, starts_from: Sequence[tuple[str, str]]) -> str:
         project = agent.workspace.project
         return workspace.joined(project, starts_from) if starts_from else workspace.head(project)
-
-    async def _take_up(self, record: Record) -> None:
-        agent = self._agent(record)
-        if agent.spool.alive:
-            await agent.open_gateway()
-        await agent.follow()

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from admission import Admission, Caps
-from agent import SetupFailed, Surroundings
+from agent import SetupFailed, Surroundings, mark
 from crew import Crew
 from dayshift import claude_code, decisions, files, git, inbox, instructions, records, report, script, workspace
 from dayshift.clock import Clock, SystemClock, day_of, rfc3339
@@ -28,12 +28,15 @@ from dayshift.model import Day, HandedIn, Order, Ordered, Record, StopAsked, Tic
 from dayshift.money import Pico, from_usd
 from dayshift.preparation import Preparation
 from dayshift.rehearsal import Rehearsal
+from dayshift.spool import Spool
 from dayshift.status import TaskSpend
 from dayshift.watch import watching
 from desk import Desk, kept_day
 from evening import gather
 from metrics import Ledger, task_window
-from orchestrator import Orchestrator
+
+if TYPE_CHECKING:  # handed in: the Orchestrator starts the daemon, and modules that import each other are none
+    from orchestrator import Orchestrator
 
 log = logging.getLogger("dayshift")
 
@@ -56,14 +59,16 @@ def only_one(home: Home, rehearsal: bool) -> Iterator[None]:
 class Daemon:
     """One home's day: started, run until it is over or told to stop, ended with a report."""
 
-    def __init__(self, prepared: Preparation, announce: Callable[[str], None], clock: Clock | None = None) -> None:
-        self._prepared, self._clock = prepared, clock or SystemClock()
+    def __init__(
+        self, orchestrator: "type[Orchestrator]", prepared: Preparation, announce: Callable[[str], None], clock: Clock
+    ) -> None:
+        self._prepared, self._clock = prepared, clock
         self._home, self._settings = prepared.home, prepared.settings
         self._ledger = Ledger.open(self._home.ledger(prepared.rehearsal))
         self._desk = Desk(self._home, self._clock, self._spend, announce)
         self._changed = asyncio.Event()
         self._rehearsal = Rehearsal() if prepared.rehearsal else None
-        self._orchestrator = Orchestrator(
+        self._orchestrator = orchestrator(
             self._clock, self._make_crew, self._desk, lambda: str(uuid.uuid4()), self._settings.max_agents,
             self._settings.guard.halt_after, prepared.rehearsal,
         )  # fmt: skip
@@ -75,7 +80,7 @@ class Daemon:
 
     # --- the parts -----------------------------------------------------------------------------------
 
-    def _make_crew(self, orchestrator: Orchestrator) -> Crew:
+    def _make_crew(self, orchestrator: "Orchestrator") -> Crew:
         settings = self._settings
         self._admission = Admission(
             self._ledger, self._prepared.prices, self._clock, settings.timezone, int(settings.budget.warn_at * 100),
@@ -89,7 +94,7 @@ class Daemon:
         )  # fmt: skip
         return self._crew
 
-    def _surroundings(self, orchestrator: Orchestrator) -> Surroundings:
+    def _surroundings(self, orchestrator: "Orchestrator") -> Surroundings:
         settings, environment = self._settings, self._prepared.environment
         return Surroundings(
             home=self._home, cli=self._prepared.cli.path, gateway=self._gateway, sandboxed=settings.sandbox != "none",
@@ -193,15 +198,24 @@ class Daemon:
             task.result()
 
     def _restore(self) -> None:
+        """Take up what an earlier daemon left. Rehearsed and real tasks never meet: each kind is left to its own daemon."""
         known, broken = records.load_all(self._home)
         for name in broken:
             self._desk.say(f"the record {name} cannot be read; it is left as it is")
-        for record in list(known.values()):
-            if record.rehearsal:
-                discard(self._home, record)
-                del known[record.id]
+        mine = {each: record for each, record in known.items() if record.rehearsal == self._prepared.rehearsal}
+        for record in known.values():
+            if record.rehearsal and (record.ended or not self._prepared.rehearsal):
+                self._discard_rehearsed(record)
+                mine.pop(record.id, None)
         self._orchestrator.day, _ = kept_day(self._home)
-        self._orchestrator.restore(known)
+        self._orchestrator.restore(mine, elsewhere={each: known[each] for each in known.keys() - mine.keys()})
+
+    def _discard_rehearsed(self, record: Record) -> None:
+        """A rehearsal holds nothing to keep; a run of it that an earlier daemon left is ended first."""
+        spool = Spool(self._home.run(record.id, record.runs))
+        spool.stop()
+        spool.reap(mark(self._home, record))
+        discard(self._home, record)
 
     async def _wake(self) -> None:
         """Look at the files whenever they change, and every second in any case."""
@@ -305,16 +319,20 @@ class Daemon:
         return day_of(now, self._settings.timezone)
 
 
-def serve(prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]) -> int:
+def serve(
+    orchestrator: "type[Orchestrator]", prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]
+) -> int:
     """Run the daemon in this process until the day is over; files.Locked if one owns the home."""
     prepared.home.make_folders()
     with only_one(prepared.home, prepared.rehearsal):
         _log_to(prepared.home.logs / "daemon.log")
-        return asyncio.run(_run(prepared, day, once, announce))
+        return asyncio.run(_run(orchestrator, prepared, day, once, announce))
 
 
-async def _run(prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]) -> int:
-    return await Daemon(prepared, announce).run(day, once)
+async def _run(
+    orchestrator: "type[Orchestrator]", prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]
+) -> int:
+    return await Daemon(orchestrator, prepared, announce, SystemClock()).run(day, once)
 
 
 def _log_to(path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,6 +99,7 @@ class Orchestrator:
         self._draining = False
         self._abandoned = False
         self._new_day = False
+        self._elsewhere: Mapping[str, Record] = {}
         self.records: dict[str, Record] = {}
         self.activity: dict[str, str] = {}
         self.day: Day | None = None
@@ -225,7 +226,7 @@ class Orchestrator:
         self.put(Tick())
 
     def _take_in(self, day: Day, request: str | None) -> None:
-        problems = decisions.collisions(self.records, day, self._rehearsal)
+        problems = decisions.collisions({**self._elsewhere, **self.records}, day, self._rehearsal)
         if problems:
             return self._desk.reply(request, problems, ok=False)
         self.day = day
@@ -258,9 +259,8 @@ class Orchestrator:
 
     def _stop(self, drain: bool) -> None:
         for record in [] if drain else self._at_work():
-            self._end(decisions.ending(record, Ending.parked, "the program was stopped", ParkReason.stop))
-            if isinstance(record.state, Verifying):
-                self._crew.stop(record.id)
+            self._become(decisions.ending(record, Ending.parked, "the program was stopped", ParkReason.stop))
+            self._crew.stop(record.id)
         self._stopping, self._draining = True, drain
         self.put(Tick())
 
@@ -273,15 +273,18 @@ class Orchestrator:
         """Become the record; if that says to end what is going on, end it."""
         before = self.records[record.id].state
         self._become(record)
-        told_to_end = isinstance(record.state, Running) and record.state.ending and not getattr(before, "ending", None)
+        told_to_end = isinstance(record.state, Running) and record.state.ending and record.state != before
         if told_to_end or (isinstance(before, Running | Verifying) and record.ended):
             self._crew.stop(record.id)
 
     # --- a new daemon takes up what an earlier one left ----------------------------------------------
 
-    def restore(self, records: dict[str, Record]) -> None:
-        """Go on from the records: adopt runs, check again what was being checked, queue what never began."""
-        now = self._clock.now()
+    def restore(self, records: dict[str, Record], elsewhere: Mapping[str, Record]) -> None:
+        """Go on from the records: adopt runs, check again what was being checked, queue what never began.
+
+        `elsewhere` are tasks this daemon leaves alone but whose ids are taken.
+        """
+        now, self._elsewhere = self._clock.now(), elsewhere
         for record in records.values():
             self.records[record.id] = record
             match record.state:
@@ -307,7 +310,7 @@ def _serve(*given: Any) -> int:
     """Run the daemon in this process. Imported here: reading commands must not wait for it."""
     import daemon
 
-    return daemon.serve(*given)
+    return daemon.serve(Orchestrator, *given)
 
 
 def _ledger(path: Path) -> Any:
@@ -321,6 +324,4 @@ def _ledger(path: Path) -> Any:
 
 
 if __name__ == "__main__":
-    import orchestrator  # under its own name, so that the daemon shares this module instead of loading it twice
-
-    sys.exit(orchestrator.main())
+    sys.exit(main())

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,12 @@ class Spool:
     def offset(self) -> int:
         """Where in the task's stream file this run's output begins."""
         return int((files.read_json(self.folder / "start.json") or {}).get("offset", 0))
+
+    def seconds(self, now: datetime) -> float:
+        """How long the run has lived by its own records, or until now if its end was lost."""
+        began = (files.read_json(self.folder / "start.json") or {}).get("started", now.timestamp())
+        ended = (files.read_json(self.folder / "exit.json") or {}).get("ended", now.timestamp())
+        return max(0.0, float(ended) - float(began))
 
     def ended(self) -> Ended | None:
         """How it ended, or None while it lives. A run whose holder is gone without a record is `lost`."""

@@ -30,8 +30,8 @@ JOINS = {
 }  # fmt: skip
 
 ROOM_IMPORTS = {
-    "orchestrator": {"daemon", "metrics", "orchestrator"},
-    "daemon": {"admission", "agent", "crew", "desk", "evening", "metrics", "orchestrator"},
+    "orchestrator": {"daemon", "metrics"},
+    "daemon": {"admission", "agent", "crew", "desk", "evening", "metrics", "orchestrator"},  # the last for its type alone
     "crew": {"agent"},
     "agent": set(),
     "metrics": set(),

@@ -11,7 +11,7 @@ import click
 from dayshift import decisions, files, git, inbox, live, preparation, records, workspace
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
-from dayshift.commands.check import read_day, read_settings
+from dayshift.commands.check import must_lead_on, read_day, read_settings
 from dayshift.model import Day, Record
 from dayshift.settings import Settings
 
@@ -39,6 +39,7 @@ def start(context: Context, file: Path | None, rehearse: bool, once: bool, detac
     """
     settings = read_settings(context)
     day = read_day(context, settings, file) if file else None
+    must_lead_on(context.home, day)
     if files.is_locked(context.home.daemon_lock):
         return _hand_over(context, day, rehearse)
     known, _ = records.load_all(context.home)
@@ -62,15 +63,12 @@ def _serve(context: Context, prepared: preparation.Preparation, day: Day | None,
 
 
 def _refuse_what_cannot_start(known: dict[str, Record], day: Day | None, rehearse: bool) -> None:
-    if day is None and not any(_goes_on(record) for record in known.values()):
+    if day is None and not any(record.rehearsal == rehearse and not record.ended for record in known.values()):
         raise Failure("nothing to go on with: name a day file, e.g. `dayshift start tasks/today.yaml`", BAD_INPUT)
-    real = {each: record for each, record in known.items() if not record.rehearsal}  # the daemon discards the others first
-    if day and (problems := decisions.collisions(real, day, rehearse)):
+    # What a rehearsal left is in nobody's way: the daemon discards it, unless it is the one that goes on with it.
+    standing = {each: record for each, record in known.items() if rehearse or not record.rehearsal}
+    if day and (problems := decisions.collisions(standing, day, rehearse)):
         raise Failure("\n".join(problems), BAD_INPUT)
-
-
-def _goes_on(record: Record) -> bool:
-    return not record.ended and not record.rehearsal
 
 
 def _prepare(context: Context, settings: Settings, rehearse: bool) -> preparation.Preparation:
