@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tree_sitter import Node
 
 from dayshift.scope import Scope, Unreadable
-from dayshift.words import HOLE, ansi, unescaped, unquoted
+from dayshift.words import HOLE, ansi, unescaped, unmasked, unquoted
 
 WORDS = frozenset(
     ["word", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "simple_expansion",
@@ -17,7 +17,7 @@ _SPECIAL = frozenset("?#$!-_0")
 
 def text_of(node: Node) -> str:
     """The source of a node."""
-    return (node.text or b"").decode("utf-8", "replace")
+    return unmasked(node.text or b"")
 
 
 class Expansion:
@@ -152,7 +152,7 @@ def _is_all(child: Node, string: Node) -> bool:
 
 
 def _plain(source: bytes) -> str:
-    return unquoted(source.decode("utf-8", "replace"))
+    return unquoted(unmasked(source))
 
 
 def _split(value: str, quoted: bool, scope: Scope) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tree_sitter import Node
 
 from dayshift.expansion import WORDS, Expansion, text_of
+from dayshift.scope import Unreadable
 from dayshift.words import HOLE, unquoted
 
 
@@ -47,6 +48,8 @@ class Redirections:
         for child in node.named_children:
             if child.type == "heredoc_start":
                 start = text_of(child)
+                if not start.isascii():
+                    raise Unreadable("a here-document whose end word is not plain ASCII")
             elif child.type == "heredoc_body":
                 self.stdin = self._text(child, quoted=any(mark in start for mark in "'\"\\"))
             elif child.type.endswith("_redirect"):

@@ -11,7 +11,7 @@ from dayshift.builtins import BUILTINS
 from dayshift.expansion import WORDS, Expansion, text_of
 from dayshift.redirections import Redirections
 from dayshift.scope import Command, Scope, Seen, Unreadable
-from dayshift.words import HOLE, printed, split
+from dayshift.words import HOLE, masked, printed, split
 
 COMMAND_COST = 200  #: of a budget that counts characters
 DEEPEST = 100
@@ -26,7 +26,7 @@ def _parser() -> Parser:
 
 
 def _parse(script: str) -> Node:
-    return _parser().parse(script.encode("utf-8", "replace")).root_node
+    return _parser().parse(masked(script)).root_node
 
 
 def walk(script: str, scope: Scope, seen: Seen) -> str:
@@ -264,7 +264,9 @@ class _Reader:
         if followed is not None:
             return followed
         self.seen(Command(tuple(argv), env, stdin), self.scope)
-        return printed(argv, stdin, self.scope.files)
+        out = printed(argv, stdin, self.scope.files)
+        self.scope.budget.spend(len(out))
+        return out
 
     def _followed(self, argv: Fields, env: tuple[tuple[str, str], ...], stdin: str | None) -> str | None:
         name, rest = argv[0], argv[1:]

@@ -10,7 +10,30 @@ HOLE = "\ue000"  #: stands for text only a running shell would know; an input th
 _BACKSLASH = re.compile(r"\\\n|\\(.)", re.DOTALL)
 _IN_DOUBLE_QUOTES = re.compile(r"\\([\"\\$`])|\\\n")
 _ANSI = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|c.|.)", re.DOTALL)
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_MASK = re.compile(r"%%([0-9a-f]{6})")
 _SINGLE = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b", "E": "\x1b"}
+
+
+def masked(script: str) -> bytes:
+    """The script in plain ASCII, for a parser that reads out of bounds, and can crash, on other characters.
+
+    Each of them becomes `%%` and six hex digits, which the shell's grammar takes as letters of a word.
+    """
+    if script.isascii():
+        return script.encode("ascii")
+    return _NOT_ASCII.sub(lambda found: f"%%{ord(found[0]):06x}", script).encode("ascii")
+
+
+def unmasked(source: bytes) -> str:
+    """What `masked` made, as it was."""
+    text = source.decode("ascii")
+    return _MASK.sub(_unmasked, text) if "%%" in text else text
+
+
+def _unmasked(found: re.Match[str]) -> str:
+    value = int(found[1], 16)
+    return chr(value) if 0x80 <= value <= 0x10FFFF else found[0]
 
 
 def unescaped(text: str) -> str:
@@ -34,7 +57,7 @@ def _ansi_escape(found: re.Match[str]) -> str:
     code = found[1]
     if code[0] in "xuU" and len(code) > 1:
         return _character(code[1:], 16)
-    if code[0].isdigit():
+    if code[0] in "01234567":
         return _character(code, 8)
     if code[0] == "c" and len(code) > 1:
         return chr(ord(code[1]) & 0x1F)

@@ -1222,6 +1222,31 @@ def test_any_text_gets_a_verdict(command: str) -> None:
     assert "could not judge" not in verdict.reason
 
 
+def test_no_character_crashes_the_parser() -> None:
+    """The grammar's scanner looks up the character behind a brace in a table of 256 entries."""
+    for code in range(0x80, 0x110000, 0x101):
+        assert bash(f"echo {{{chr(code)}").rule in {"", "unreadable"}
+
+
+@pytest.mark.parametrize(
+    "command", ["echo é", "cat docs/日本.md", 'grep -rn "git push später" .', "x=ö; echo $xé", "echo %%0000e9"]
+)
+def test_words_in_any_script_are_allowed(command: str) -> None:
+    assert bash(command).allowed
+
+
+@pytest.mark.parametrize(
+    "command", ['git commit -m "é 🎉"', "echo é; git push", "rm .git/é", "x=é; git push $x", "cat <<É\nx\nÉ"]
+)
+def test_words_in_any_script_hide_nothing(command: str) -> None:
+    assert not bash(command).allowed
+
+
+def test_a_reason_shows_the_words_as_they_were_written() -> None:
+    assert "rm" not in bash("echo x > .git/größe").reason.split("`")[1]
+    assert bash("echo x > .git/größe").reason.split("`")[1] == ".git/größe"
+
+
 LOOPS = "".join(f"for {name} in 1 2 3 4 5 6 7 8 9; do " for name in "abcd") + "ls $a; done; done; done; done"
 
 
