@@ -21,7 +21,7 @@ from dayshift.clock import Clock, SystemClock, day_of, rfc3339
 from dayshift.disposal import discard
 from dayshift.documents import BadDocument
 from dayshift.gateway import Gateway, Upstream
-from dayshift.guard import judge
+from dayshift.guard.judge import judge
 from dayshift.home import Home
 from dayshift.hook import Hook
 from dayshift.model import Day, HandedIn, Order, Ordered, Record, StopAsked, Tick

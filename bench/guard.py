@@ -5,9 +5,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dayshift.guard import judge
-from dayshift.policy import Policy
-from dayshift.policy_file import load_policy
+from dayshift.guard.judge import judge
+from dayshift.guard.policy import Policy
+from dayshift.guard.policy_file import load_policy
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 5

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from dayshift.git import Repository
 from dayshift.model import Finding
-from dayshift.workspace import REF, nested_repositories
+from dayshift.workspace import OWN_WORKTREE, REF, nested_repositories
 
-STATE_FILES = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "ORIG_HEAD", "FETCH_HEAD", "info/exclude",
-               "info/attributes", "info/grafts", "objects/info/alternates", "shallow")  # fmt: skip
+UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "ORIG_HEAD", "FETCH_HEAD", "BISECT_START")
+SHARED = ("info/exclude", "info/attributes", "info/grafts", "objects/info/alternates", "shallow")
 
-# What a person does all day in their own repository. In a sandbox that was proven read-only an agent cannot have done it.
-EVERYDAY = frozenset({"refs", "HEAD", "index", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD"})
+# What a person does all day in their own repository. In a sandbox proven read-only an agent cannot have done it.
+EVERYDAY = frozenset({"refs", "HEAD", "index", "worktrees", *UNDER_WAY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ def fingerprint(project: Repository, worktree: Repository) -> Fingerprint:
         "hooks": _folder(common / "hooks"),
         "worktree HEAD": _content(worktree.git_dir / "HEAD"),
         "worktree index": _digest(worktree.run("ls-files", "--stage", "-v")),
-        **{name: _content(common / name) for name in STATE_FILES},
+        "worktrees": "\n".join(_worktrees(common / "worktrees")),
+        **{name: _content(project.git_dir / name) for name in UNDER_WAY},
+        **{name: _content(common / name) for name in SHARED},
     }
     return Fingerprint(aspects)
 
@@ -43,6 +45,12 @@ def fingerprint(project: Repository, worktree: Repository) -> Fingerprint:
 def _refs(project: Repository) -> str:
     lines = project.text("for-each-ref", "--format=%(refname) %(objectname) %(symref)").splitlines()
     return "\n".join(line.rstrip() for line in lines if not line.startswith(REF))
+
+
+def _worktrees(folder: Path) -> list[str]:
+    """The worktrees that are not the supervisor's own."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(name for name in names if not name.startswith(OWN_WORKTREE))
 
 
 def _content(path: Path) -> str:

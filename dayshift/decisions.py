@@ -244,6 +244,8 @@ def obeyed(record: Record, order: Order, now: datetime) -> Record | str:
     match order, record.state:
         case Order.pause, Running():
             changed = ending(record, Ending.parked, "by the person", ParkReason.paused)
+        case Order.pause, Parked(why=ParkReason.paused):
+            changed = record
         case Order.pause, Queued() | Parked():
             changed = _with(record, Parked(now, ParkReason.paused, "by the person"))
         case Order.resume, Parked():

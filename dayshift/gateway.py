@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ log = logging.getLogger("dayshift.gateway")
 REQUEST_LIMIT = 64 * 1024 * 1024
 FORWARDED = frozenset({"/v1/messages", "/v1/messages/count_tokens"})
 DRAIN_SECONDS = 300  #: how long an answer nobody waits for is still read, to know what it cost
+CLOSING_SECONDS = 0.5  #: an agent that is no longer served may still get this much of its answer
 # Connection-bound headers are not the proxy's to pass on; the credential is replaced; the answer must stay readable.
 DROPPED = frozenset({
     "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "accept-encoding",
@@ -86,7 +88,7 @@ class Gateway:
 
     def __init__(self, meter: Meter, hook: Hook, hook_path: str, upstream: Callable[[str], Upstream]) -> None:
         self._meter, self._hook, self._hook_path, self._upstream = meter, hook, hook_path, upstream
-        self._runners: dict[str, web.AppRunner] = {}
+        self._runners: dict[str, tuple[web.AppRunner, Path]] = {}
         self._under_way: Counter[str] = Counter()
         self._drains: set[asyncio.Task[None]] = set()
         self._client: ClientSession | None = None
@@ -101,23 +103,23 @@ class Gateway:
         await self.close_task(task_id)
         app = web.Application(client_max_size=REQUEST_LIMIT)
         app.router.add_route("*", "/{path:.*}", partial(self._serve, task_id))
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=CLOSING_SECONDS)
         await runner.setup()
         socket.parent.mkdir(mode=0o700, exist_ok=True)
         socket.unlink(missing_ok=True)
         await web.UnixSite(runner, str(socket)).start()
-        self._runners[task_id] = runner
+        self._runners[task_id] = runner, socket
 
     async def close_task(self, task_id: str) -> None:
         """Serve that task no more."""
-        runner = self._runners.pop(task_id, None)
-        if runner:
+        if task_id in self._runners:
+            runner, socket = self._runners.pop(task_id)
             await runner.cleanup()
+            socket.unlink(missing_ok=True)
 
     async def close(self) -> None:
         """Serve nobody; answers still under way are read to their end first, for a bounded time."""
-        for task_id in list(self._runners):
-            await self.close_task(task_id)
+        await asyncio.gather(*map(self.close_task, list(self._runners)))
         if self._drains:
             await asyncio.wait(self._drains, timeout=10)
         if self._client:
@@ -179,9 +181,8 @@ class _Exchange:
         """Carry the exchange to its end, whoever still listens, and book it."""
         sent = False
         try:
-            async with client.post(
-                upstream.url + self._request.path_qs, data=body, headers=_passed_on(self._request.headers, upstream)
-            ) as response:
+            url, headers = upstream.url + self._request.path_qs, _passed_on(self._request.headers, upstream)
+            async with client.post(url, data=BytesIO(body), headers=headers) as response:
                 sent = True
                 await self._relay(response)
         except (ClientError, TimeoutError, OSError) as error:

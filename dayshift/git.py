@@ -1,4 +1,7 @@
-"""Git as the supervisor runs it: explicit directories, nothing an agent planted can run or redirect it."""
+"""Git as the supervisor runs it: explicit directories, nothing an agent planted can run or redirect it.
+
+A process group of its own keeps the terminal's Ctrl-C, which is the supervisor's to hear, from git at work.
+"""
 
 import os
 import subprocess
@@ -36,13 +39,15 @@ class Repository:
     work_tree: Path
     extra: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *arguments: str, stdin: bytes | None = None, check: bool = True) -> bytes:
-        """The command's output; GitError if it fails and check is on."""
+    def run(
+        self, *arguments: str, stdin: bytes | None = None, check: bool = True, expect: tuple[int, ...] = (0,)
+    ) -> bytes:
+        """The command's output; GitError if check is on and it ends with another status than expected."""
         result = subprocess.run(
             ["git", *SAFE, *arguments], input=stdin, capture_output=True, check=False, cwd=self.work_tree,
-            env=self._environment(), stdin=None if stdin is not None else subprocess.DEVNULL,
+            env=self._environment(), stdin=None if stdin is not None else subprocess.DEVNULL, process_group=0,
         )  # fmt: skip
-        if check and result.returncode != 0:
+        if check and result.returncode not in expect:
             raise GitError(f"git {arguments[0]}: {result.stderr.decode(errors='replace').strip() or result.returncode}")
         return result.stdout
 

@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 
 from dayshift import claude_code, selftest, toolchain
-from dayshift.guard import check_examples
+from dayshift.guard.judge import check_examples
+from dayshift.guard.policy import Policy
+from dayshift.guard.policy_file import load_policy
 from dayshift.home import INSTALLATION, Home
-from dayshift.policy import Policy
-from dayshift.policy_file import load_policy
 from dayshift.prices import Prices, load_prices
 from dayshift.settings import Settings
 

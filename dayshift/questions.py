@@ -34,8 +34,10 @@ class Mailbox:
         return self.home.questions / f"{task_id}-answer.md"
 
     def publish(self, question: Question) -> None:
-        """Put the question where the person finds it; an answer left from an earlier one is set aside."""
-        self._set_aside(self.answer_file(question.task_id), f"{question.task_id}-before-{question.number}-answer")
+        """Put the question where the person finds it; what is left there from an earlier one is set aside."""
+        name = f"{question.task_id}-before-{question.number}"
+        self._set_aside(self.question_file(question.task_id), name)
+        self._set_aside(self.answer_file(question.task_id), f"{name}-answer")
         files.write_atomically(self.question_file(question.task_id), rendered(question))
 
     def lies_open(self, question: Question) -> bool:

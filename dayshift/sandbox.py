@@ -1,5 +1,6 @@
 """The bubblewrap command line round an agent: what it may see, the one place it may write, and no way out."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,7 @@ class Sandbox:
         """bubblewrap and its arguments for that command; `{status-fd}` stands for a holder's status pipe, if it has one."""
         reporting = ["--json-status-fd", "{status-fd}"] if status else []
         return [
-            "bwrap", *_system(), *self._etc(), *_read_only(self.read_only), *self._tree(), *self._extras(),
+            shutil.which("bwrap") or "bwrap", *_system(), *self._etc(), *_read_only(self.read_only), *self._tree(), *self._extras(),
             *_namespaces(), *reporting, "--chdir", str(self.repo), *self._variables(),
             "--", *self._relayed(command),
         ]  # fmt: skip
@@ -85,8 +86,9 @@ class Sandbox:
         if not self.sockets:
             return list(command)
         listen = f"TCP-LISTEN:{RELAY_PORT},bind=127.0.0.1,fork,reuseaddr,backlog=128"
-        script = f"socat {listen} UNIX-CONNECT:{SOCKET_FOLDER / SOCKET_NAME} & exec \"$@\""
-        return ["/bin/sh", "-c", script, "sh", *command]
+        relay = f"socat {listen} UNIX-CONNECT:{SOCKET_FOLDER / SOCKET_NAME} &"
+        ready = f"n=0; until grep -q :{RELAY_PORT:04X} /proc/net/tcp || [ $((n += 1)) -gt 500 ]; do sleep 0.01; done"
+        return ["/bin/sh", "-c", f'{relay} {ready}; exec "$@"', "sh", *command]
 
 
 def _system() -> list[str]:

@@ -79,7 +79,7 @@ class _Trial:
         for name in ("project", "outside", "sockets", "managed"):
             (self.folder / name).mkdir()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(["git", "init", "-q", str(self.project)], check=True, **quiet)  # type: ignore[call-overload]
+        subprocess.run(["git", "init", "-q", str(self.project)], check=True, process_group=0, **quiet)  # type: ignore[call-overload]
         repository = git.find(self.project)
         tree = repository.text("write-tree")
         commit = repository.text("commit-tree", tree, "-m", "a commit to start from")
@@ -103,14 +103,15 @@ class _Trial:
 
     async def _run(self, argv: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
         return await asyncio.to_thread(
-            subprocess.run, argv, capture_output=True, text=True, check=False, env={}, input=text, timeout=SECONDS
+            subprocess.run, argv, capture_output=True, text=True, check=False, env={}, input=text, timeout=SECONDS,
+            process_group=0,  # Ctrl-C is for the supervisor alone
         )
 
     async def attempt(self, name: str, script: str) -> Layer:
         """Try to get out; held if that failed."""
         ended = await self.inside(script)
         seen = ended.stderr.strip().splitlines()
-        return Layer(name, ended.returncode != 0, seen[-1] if seen else f"exit {ended.returncode}")
+        return Layer(name, ended.returncode != 0, seen[0] if seen else f"exit {ended.returncode}")
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[tuple[int, Path]]:

@@ -7,9 +7,15 @@ from pathlib import Path
 SYSTEM = tuple(Path(name) for name in ("/usr", "/bin", "/sbin", "/lib", "/lib64"))
 SHADOWING = tuple(Path(name) for name in ("/etc", "/proc", "/dev", "/run", "/tmp", "/sys", "/"))
 
+# Of a home, what is never shown as a whole, and what is not shown at all, whatever PATH or a link in it says.
+UNDIVIDED = (".", ".config", ".local", ".local/share")
+PRIVATE = (".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".claude", ".mozilla", ".password-store")
+
 # Version managers whose programs need more than their own folder; the variables tell them where they live.
-MANAGERS = {".pyenv": "PYENV_ROOT", ".rbenv": "RBENV_ROOT", ".asdf": "ASDF_DATA_DIR", ".nvm": "NVM_DIR",
-            ".volta": "VOLTA_HOME", ".bun": "BUN_INSTALL", ".deno": "DENO_INSTALL", ".sdkman": "SDKMAN_DIR"}  # fmt: skip
+MANAGERS = {
+    ".pyenv": "PYENV_ROOT", ".rbenv": "RBENV_ROOT", ".asdf": "ASDF_DATA_DIR", ".nvm": "NVM_DIR",
+    ".volta": "VOLTA_HOME", ".bun": "BUN_INSTALL", ".deno": "DENO_INSTALL", ".sdkman": "SDKMAN_DIR",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +33,27 @@ def detect(search_path: str, home: Path) -> Toolchain:
     entries = tuple(entry for entry in entries if entry.is_dir())
     found: list[Path] = []
     for entry in entries:
-        found.extend(_needed(entry, home.resolve()))
+        found.extend(folder for folder in _needed(entry, home) if not _is_private(folder, home))
     return Toolchain(entries, _outermost(found), _variables(home, found))
 
 
 def _needed(entry: Path, home: Path) -> Iterator[Path]:
     """The folders one PATH entry stands on: its own prefix and those its links lead to."""
-    yield from _prefix(entry, home)
-    interpreter = entry.parent / "pyvenv.cfg"
-    if interpreter.is_file():
-        yield from _base_interpreter(interpreter, home)
+    yield from _prefixes(entry, home)
     if _is_system(entry):
         return
     for program in sorted(entry.iterdir()):
         if program.is_symlink() and program.exists():
-            yield from _prefix(program.resolve().parent, home)
+            yield from _prefixes(program.resolve().parent, home)
+
+
+def _prefixes(folder: Path, home: Path) -> Iterator[Path]:
+    """What the programs in this folder need, and if it belongs to a virtual environment what its interpreter needs."""
+    home = home if folder.is_relative_to(home) else home.resolve()  # a home may have two names
+    yield from _prefix(folder, home)
+    configuration = folder.parent / "pyvenv.cfg"
+    if configuration.is_file():
+        yield from _base_interpreter(configuration, home.resolve())
 
 
 def _base_interpreter(configuration: Path, home: Path) -> Iterator[Path]:
@@ -60,10 +72,17 @@ def _prefix(folder: Path, home: Path) -> Iterator[Path]:
         yield manager
     elif folder.is_relative_to(home / ".cargo"):
         yield from (path for path in (home / ".cargo" / "bin", home / ".rustup") if path.is_dir())
-    elif folder.name in ("bin", "sbin") and folder.parent not in (home, home / ".local", *SHADOWING, *home.parents):
+    elif folder.name in ("bin", "sbin") and folder.parent not in SHADOWING and not _is_private(folder.parent, home):
         yield folder.parent
-    elif folder != home and folder not in home.parents:
+    else:
         yield folder
+
+
+def _is_private(folder: Path, home: Path) -> bool:
+    """Whether showing the folder would show what is nobody's but the person's."""
+    folder, home = folder.resolve(), home.resolve()
+    undivided = (home / name for name in UNDIVIDED)
+    return folder in (*undivided, *home.parents) or any(folder.is_relative_to(home / name) for name in PRIVATE)
 
 
 def _manager_root(folder: Path, home: Path) -> Path | None:

@@ -14,6 +14,7 @@ from dayshift.git import GitError, Repository
 from dayshift.model import DiffStat
 
 REF = "refs/dayshift/"  #: private refs; no branch, no tag, nothing a person's git shows by itself
+OWN_WORKTREE = "dayshift-"  #: what the names of the supervisor's worktrees begin with in the git directory
 
 
 class Conflict(Exception):
@@ -50,7 +51,7 @@ class Workspace:
     @property
     def _admin(self) -> Path:
         """The worktree's own folder in the git directory."""
-        return self.project.common_dir / "worktrees" / f"dayshift-{self.task_id}"
+        return self.project.common_dir / "worktrees" / f"{OWN_WORKTREE}{self.task_id}"
 
     @property
     def repository(self) -> Repository:
@@ -72,7 +73,7 @@ class Workspace:
         shutil.rmtree(self._admin, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
             # git names a worktree's folder after its last path part; the move gives it a name of ours.
-            made = Path(scratch) / f"dayshift-{self.task_id}"
+            made = Path(scratch) / self._admin.name
             self.project.run("worktree", "add", "--detach", "--quiet", str(made), base)
             made.rename(self.repo)
         files.write_atomically(self._admin / "gitdir", f"{self.repo / '.git'}\n")
@@ -91,7 +92,8 @@ class Workspace:
         """Keep the work tree as it is: a commit on the private ref and changes.patch. The commit is returned."""
         with self._scratch_index() as repository:
             repository.run("read-tree", base)
-            repository.run("add", "--all", "--", ".", *self._nested_repositories())
+            # What git will not take (a folder named .GIT, say) must not cost the rest: it goes on and ends with 1.
+            repository.run("add", "--all", "--ignore-errors", "--", ".", *self._nested_repositories(), expect=(0, 1))
             tree = repository.text("write-tree")
             patch = repository.run("diff", "--cached", "--binary", "--no-ext-diff", "--no-textconv", base)
         commit = base
@@ -133,7 +135,7 @@ def nested_repositories(tree: Path) -> list[str]:
     found = []
     for folder, subfolders, names in os.walk(tree):
         here = Path(folder)
-        if here != tree and (".git" in subfolders or ".git" in names):
+        if here != tree and any(name.lower() == ".git" for name in (*subfolders, *names)):
             found.append(str(here.relative_to(tree)))
             subfolders.clear()
         elif ".git" in subfolders:
@@ -151,8 +153,8 @@ def head(project: Repository) -> str:
 
 def dirty_paths(project: Repository) -> list[str]:
     """What the person's tree holds that HEAD does not: agents start without it."""
-    lines = project.text("status", "--porcelain", "--ignore-submodules=all").splitlines()
-    return [line[3:] for line in lines]
+    said = project.run("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+    return [entry[3:] for entry in said.decode(errors="replace").split("\0") if entry]
 
 
 def joined(project: Repository, commits: Sequence[tuple[str, str]]) -> str:
@@ -173,3 +175,8 @@ def joined(project: Repository, commits: Sequence[tuple[str, str]]) -> str:
 def read_at(project: Repository, commit: str, path: str, limit: int = files.SIZE_LIMIT) -> str:
     """A file's text as that commit has it; GitError if it is not there."""
     return project.run("show", f"{commit}:{path}")[:limit].decode(errors="replace")
+
+
+def holds(project: Repository, commit: str, path: str) -> bool:
+    """Whether the commit has a file of that name."""
+    return project.text("cat-file", "-t", f"{commit}:{path}", check=False) == "blob"

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift.guard import check_examples, judge
+from dayshift.guard.judge import check_examples, judge
+from dayshift.guard.policy import Pattern, Policy
+from dayshift.guard.policy_file import BadPolicy, load_policy
 from dayshift.model import Verdict
-from dayshift.policy import Pattern, Policy
-from dayshift.policy_file import BadPolicy, load_policy
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "config" / "policy.yaml"

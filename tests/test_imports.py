@@ -20,7 +20,7 @@ JOINS = {
     "hook": {"claude_code"},
     "live": {"status"},
     "preparation": {
-        "claude_code", "guard", "policy", "policy_file", "prices", "selftest", "settings", "toolchain",
+        "claude_code", "guard", "prices", "selftest", "settings", "toolchain",
     },
     "rehearsal": {"script"},
     "selftest": {"claude_code", "gateway", "git", "messages", "rehearsal", "sandbox", "script", "workspace"},
@@ -56,7 +56,7 @@ def rooms_of(path: Path) -> set[str]:
 
 
 def parts_of(path: Path) -> set[str]:
-    parts = {each.stem for each in (ROOT / "dayshift").glob("*.py")} - {"__init__"}
+    parts = {each.stem for each in (ROOT / "dayshift").iterdir()} - {"__init__"}
     return {name.split(".")[1] for name in imported(path) if name.startswith("dayshift.")} & parts
 
 
@@ -68,6 +68,11 @@ def test_the_package_imports_no_room(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "dayshift").glob("*.py")), ids=lambda path: path.stem)
 def test_a_part_knows_the_leaves_and_what_it_says_it_joins(path: Path) -> None:
     assert parts_of(path) - LEAVES - {path.stem} <= JOINS.get(path.stem, set())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dayshift" / "guard").glob("*.py")), ids=lambda path: path.stem)
+def test_the_guard_stands_on_the_leaves_alone(path: Path) -> None:
+    assert parts_of(path) - LEAVES <= {"guard"}
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from dayshift import dayfile, plan, script
+from dayshift import dayfile, git, instructions, plan, script, workspace
 from dayshift.clock import SystemClock, day_of
-from dayshift.commandline import BAD_INPUT, OK, Context, Failure
+from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.documents import BadDocument
+from dayshift.home import Home
 from dayshift.model import Day, Task, Usage
 from dayshift.money import Pico, to_usd
 from dayshift.preparation import Unprepared, policy_of, prices_of
@@ -32,10 +33,7 @@ def check(context: Context, file: Path, as_json: bool) -> int:
     """
     settings = read_settings(context)
     day = read_day(context, settings, file)
-    try:
-        policy_of(context.home)
-    except Unprepared as error:
-        raise Failure(str(error), BAD_INPUT) from error
+    must_lead_on(context.home, day)
     prices = prices_of(settings, day_of(SystemClock().now(), settings.timezone))
     facts = _facts(day, settings, prices)
     click.echo(json.dumps(facts, indent=2, ensure_ascii=False) if as_json else _text(day, facts))
@@ -60,6 +58,39 @@ def read_day(context: Context, settings: Settings, file: Path) -> Day:
         )  # fmt: skip
     except BadDocument as error:
         raise Failure(str(error), BAD_INPUT) from error
+
+
+def must_lead_on(home: Home, day: Day | None) -> None:
+    """Failure unless what the day needs besides its file is there: policy, instructions, a commit to start from."""
+    try:
+        policy_of(home)
+        if day:
+            _must_be_tellable(home, day)
+            _must_be_committed(day)
+    except (Unprepared, BadDocument, git.GitError, git.NotARepository) as error:
+        raise Failure(str(error), BAD_INPUT) from error
+    except FileNotFoundError as error:
+        raise Failure(f"{error.filename} is missing; install it with `apt-get install git`", BAD_ENVIRONMENT) from error
+
+
+def _must_be_tellable(home: Home, day: Day) -> None:
+    """BadDocument if the instructions of any task cannot be filled in: better now than in the middle of the day."""
+    parts = instructions.read_documents(home)
+    for task in day.tasks:
+        context = dict.fromkeys(task.context_files, "")
+        instructions.render(task, context, parts, instructions.Places(home.workspace(task.id)))
+
+
+def _must_be_committed(day: Day) -> None:
+    """GitError without a commit to start from; Failure for context files that only the person's tree has."""
+    project = git.find(Path(day.project))
+    commit = workspace.head(project)
+    made = {path for task in day.tasks for path in task.deliverables}
+    wanted = {path: task.id for task in day.tasks for path in task.context_files if path not in made}
+    absent = [f"{day.source}: {task_id}: {path} is not committed; commit it, agents start from the last commit"
+              for path, task_id in wanted.items() if not workspace.holds(project, commit, path)]  # fmt: skip
+    if absent:
+        raise Failure("\n".join(absent), BAD_INPUT)
 
 
 def project_of(context: Context, settings: Settings) -> Path:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from dayshift.commandline import Context, Failure
-from dayshift.guard import judge as verdict_on
-from dayshift.policy import Policy
-from dayshift.policy_file import BadPolicy, load_policy
+from dayshift.guard.judge import judge as verdict_on
+from dayshift.guard.policy import Policy
+from dayshift.guard.policy_file import BadPolicy, load_policy
 
 TARGETS = ("command", "file_path", "notebook_path", "path", "url")
 

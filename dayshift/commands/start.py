@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,9 +13,11 @@ from dayshift import decisions, files, git, inbox, live, preparation, records, w
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands.check import must_lead_on, read_day, read_settings
+from dayshift.home import Home
 from dayshift.model import Day, Record
 from dayshift.settings import Settings
 
+OWNER_SECONDS = 2
 HAND_OVER_SECONDS = 10
 DETACH_SECONDS = 60
 
@@ -40,8 +43,8 @@ def start(context: Context, file: Path | None, rehearse: bool, once: bool, detac
     settings = read_settings(context)
     day = read_day(context, settings, file) if file else None
     must_lead_on(context.home, day)
-    if files.is_locked(context.home.daemon_lock):
-        return _hand_over(context, day, rehearse)
+    if owner := _owner(context.home):
+        return _hand_over(context, owner, day, rehearse)
     known, _ = records.load_all(context.home)
     _refuse_what_cannot_start(known, day, rehearse)
     prepared = _prepare(context, settings, rehearse)
@@ -57,7 +60,7 @@ def _serve(context: Context, prepared: preparation.Preparation, day: Day | None,
         with live.shown(context.home, rehearsal=prepared.rehearsal) as announce:
             code = context.parts.serve(prepared, day, once, announce)
     except files.Locked:  # another start was quicker
-        return _hand_over(context, day, prepared.rehearsal)
+        return _hand_over(context, _owner(context.home) or {}, day, prepared.rehearsal)
     live.print_report(context.home, code)
     return code
 
@@ -98,9 +101,22 @@ def _tell_what_agents_will_not_see(day: Day | None) -> None:
         click.echo(f"note: agents start from the last commit, without your uncommitted changes in {some}", err=True)
 
 
-def _hand_over(context: Context, day: Day | None, rehearse: bool) -> int:
+def _owner(home: Home) -> dict[str, Any] | None:
+    """Who the daemon that runs is, None if none does; one that began this moment has not written it down yet."""
+    deadline = time.monotonic() + OWNER_SECONDS
+    while files.is_locked(home.daemon_lock):
+        facts = files.read_json(home.daemon_facts)
+        if isinstance(facts, dict) and "rehearsal" in facts:
+            return facts
+        if time.monotonic() > deadline:
+            cure = "`dayshift stop` it, then start again"
+            raise Failure(f"{home.daemon_facts} is broken: which daemon runs here cannot be told; {cure}", BAD_ENVIRONMENT)
+        time.sleep(0.05)
+    return None
+
+
+def _hand_over(context: Context, facts: dict[str, Any], day: Day | None, rehearse: bool) -> int:
     """Give the file to the daemon that runs, and pass its answer on."""
-    facts = files.read_json(context.home.daemon_facts) or {}
     if day is None:
         raise Failure(f"a daemon runs already (pid {facts.get('pid')}); see `dayshift status`", BAD_INPUT)
     if bool(facts.get("rehearsal")) != rehearse:

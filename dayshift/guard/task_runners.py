@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from dayshift.wrappers import starts
+from dayshift.guard.wrappers import starts
 
 RUN = frozenset(("run", "run-script", "run:script", "rum", "urn", "execute"))
 RUN_BY_NAME = frozenset(("npm", "yarn", "pnpm", "bun"))  #: what they run is a script or an installed program

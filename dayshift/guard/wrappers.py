@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dayshift.words import HOLE, split
+from dayshift.guard.words import HOLE, split
 
 
 @dataclass(frozen=True, slots=True)

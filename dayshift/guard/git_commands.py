@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dayshift.policy import Policy
-from dayshift.words import HOLE
+from dayshift.guard.policy import Policy
+from dayshift.guard.words import HOLE
 
 GLOBAL_VALUED = frozenset(
     ("-C", "-c", "--git-dir", "--work-tree", "--namespace", "--super-prefix", "--config-env", "--attr-source",

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from tree_sitter import Node
 
-from dayshift.scope import Scope, Unreadable
-from dayshift.words import HOLE, ansi, unescaped, unmasked, unquoted
+from dayshift.guard.scope import Scope, Unreadable
+from dayshift.guard.words import HOLE, ansi, unescaped, unmasked, unquoted
 
 WORDS = frozenset(
     ["word", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "simple_expansion",

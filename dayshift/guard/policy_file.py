@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dayshift.policy import Forms, Pattern, Policy, Rule
+from dayshift.guard.policy import Forms, Pattern, Policy, Rule
 
 
 class BadPolicy(ValueError):

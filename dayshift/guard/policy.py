@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from re import Pattern as Regex
 
-from dayshift.words import HOLE
+from dayshift.guard.words import HOLE
 
 
 @dataclass(frozen=True, slots=True)

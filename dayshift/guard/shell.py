@@ -7,11 +7,11 @@ from functools import cache
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from dayshift.builtins import BUILTINS
-from dayshift.expansion import WORDS, Expansion, text_of
-from dayshift.redirections import Redirections
-from dayshift.scope import Command, Scope, Seen, Unreadable
-from dayshift.words import HOLE, masked, printed, split
+from dayshift.guard.builtins import BUILTINS
+from dayshift.guard.expansion import WORDS, Expansion, text_of
+from dayshift.guard.redirections import Redirections
+from dayshift.guard.scope import Command, Scope, Seen, Unreadable
+from dayshift.guard.words import HOLE, masked, printed, split
 
 COMMAND_COST = 200  #: of a budget that counts characters
 DEEPEST = 100

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from dayshift.scope import Command, Scope, Seen, Unreadable
-from dayshift.words import HOLE
+from dayshift.guard.scope import Command, Scope, Seen, Unreadable
+from dayshift.guard.words import HOLE
 
 
 class Follower(Protocol):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from dayshift.words import HOLE
+from dayshift.guard.words import HOLE
 
 LONGEST = 20_000  #: characters of code that are looked through; searching more would take too long
 LONGEST_EDIT = 4_000  #: of a sed script

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from tree_sitter import Node
 
-from dayshift.expansion import WORDS, Expansion, text_of
-from dayshift.scope import Unreadable
-from dayshift.words import HOLE, unquoted
+from dayshift.guard.expansion import WORDS, Expansion, text_of
+from dayshift.guard.scope import Unreadable
+from dayshift.guard.words import HOLE, unquoted
 
 
 class Redirections:

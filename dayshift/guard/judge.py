@@ -5,15 +5,15 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any, NoReturn
 
-from dayshift import code, git_commands, interpreters, wrappers
-from dayshift.interpreters import asks_for_help, program, unresolved
+from dayshift.guard import code, git_commands, interpreters, wrappers
+from dayshift.guard.interpreters import asks_for_help, program, unresolved
+from dayshift.guard.policy import Policy, parts
+from dayshift.guard.scope import Command, Scope, Unreadable
+from dayshift.guard.shell import walk
+from dayshift.guard.task_runners import OWN_COMMANDS, RUN_BY_NAME, tasks
+from dayshift.guard.words import HOLE
+from dayshift.guard.writers import names_git, written
 from dayshift.model import Verdict
-from dayshift.policy import Policy, parts
-from dayshift.scope import Command, Scope, Unreadable
-from dayshift.shell import walk
-from dayshift.task_runners import OWN_COMMANDS, RUN_BY_NAME, tasks
-from dayshift.words import HOLE
-from dayshift.writers import names_git, written
 
 ALLOWED = Verdict(allowed=True)
 COMMAND_TOOLS = frozenset(("Bash", "Monitor"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
-from dayshift.words import HOLE
+from dayshift.guard.words import HOLE
 
 
 class Unreadable(Exception):
