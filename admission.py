@@ -11,7 +11,7 @@ from dayshift.clock import Clock, day_of
 from dayshift.gateway import Refusal, UsageReader
 from dayshift.model import Active, CapReached, Event, Record, Usage
 from dayshift.money import Pico, shown
-from dayshift.prices import Prices, Unpriced
+from dayshift.prices import Prices, Rates, Unpriced
 from metrics import Admitted, Ledger, Refused, Reservation, Waiting, day_window, task_window
 
 log = logging.getLogger("dayshift.admission")
@@ -61,21 +61,22 @@ class Admission:
         return min(most, max(affordable, FEWEST_OUTPUT_TOKENS))
 
     async def admit(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> Refusal | int:
-        """A booking, once the request's worst case fits every budget; held while it may yet fit, refused when it cannot."""
-        record = self._record(task_id)
+        """A booking once the worst case fits every budget; held while it may yet fit, refused when it cannot."""
         try:
-            request = self._priced(record, body, headers)
+            rates, worst = self._priced(body)
         except ValueError as error:
             return Refusal(400, "invalid_request_error", str(error))
         except Unpriced as error:
             return self._refuse(task_id, "price", str(error))
-        while not isinstance(outcome := self._ledger.reserve(request), Admitted):
+        # Asked anew each time: while it was held the day may have changed, or a cap.
+        while not isinstance(outcome := self._ledger.reserve(self._request(task_id, rates, worst, headers)), Admitted):
             if isinstance(outcome, Refused):
                 return self._refuse(task_id, outcome.window, outcome.detail)
             await self._wait(task_id, outcome)
         return outcome.id
 
-    def _priced(self, record: Record, body: bytes, headers: Mapping[str, str]) -> Reservation:
+    def _priced(self, body: bytes) -> tuple[Rates, Pico]:
+        """The prices of the request's model and the most it can cost."""
         facts = messages.quote_bounds(body)
         if facts.unbounded:
             raise ValueError(f"its cost has no bound: {', '.join(facts.unbounded)}; dayshift admits no such request")
@@ -84,8 +85,13 @@ class Admission:
             facts.model, facts.max_input_tokens, facts.max_tokens, cache_ttl_1h=facts.cache_ttl_1h, caches=facts.caches,
             fast=facts.fast, web_searches=facts.web_searches, geo=facts.geo,
         )  # fmt: skip
+        return rates, worst
+
+    def _request(self, task_id: str, rates: Rates, worst: Pico, headers: Mapping[str, str]) -> Reservation:
+        record = self._record(task_id)
         return Reservation(
-            record.id, record.runs, self.today, rates.model, rates.source, worst, self.windows(record), self._clock.now(),
+            record.id, record.runs, self.today, rates.model, rates.source, worst,
+            self.windows(record), self._clock.now(),
             session_id=headers.get("x-claude-code-session-id"), agent_id=headers.get("x-claude-code-agent-id"),
         )  # fmt: skip
 
@@ -133,7 +139,9 @@ class Admission:
         window = day_window(self.today)
         spend = self._ledger.spend(window)
         if spend.crossed(self._warn_percent) and self._ledger.warn_once(window, f"{self._warn_percent}%"):
-            self._warn(f"{shown(spend.settled)} of today's {shown(spend.cap)} is spent ({self._warn_percent} % reached)")
+            self._warn(
+                f"{shown(spend.settled)} of today's {shown(spend.cap)} is spent ({self._warn_percent} % reached)"
+            )
 
 
 def called(window: str) -> str:

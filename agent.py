@@ -1,4 +1,4 @@
-"""One agent: one run of a task's session in the sandbox, from launch to its last process's end. It knows no other agent."""
+"""One agent: a run of a task's session in the sandbox, from launch to its last process. It knows no other agent."""
 
 import asyncio
 import uuid
@@ -78,7 +78,7 @@ class Agent:
     # --- launch ------------------------------------------------------------------------------------
 
     async def launch(self, base: str, model: str, prompt: str, seconds: float, max_output_tokens: int) -> None:
-        """Make the workspace, take the fingerprint, open the gateway, start the run. SetupFailed if any of it cannot be."""
+        """Make the workspace, take the fingerprint, open the gateway, start the run. Else SetupFailed."""
         fresh = not self.workspace.ready
         await asyncio.to_thread(self.workspace.make, base)
         questions.clear_from_agent(self.workspace.io)
@@ -123,7 +123,11 @@ class Agent:
     @property
     def layers(self) -> tuple[str, ...]:
         """The protections in force in this run."""
-        return (*(LAYERS if self.around.sandboxed else (NO_SANDBOX,)), "guard on every tool call", "audit before and after")
+        return (
+            *(LAYERS if self.around.sandboxed else (NO_SANDBOX,)),
+            "guard on every tool call",
+            "audit before and after",
+        )
 
     async def open_gateway(self) -> None:
         """Serve this agent's requests; also what a restarted daemon does for a run that is still on."""
@@ -140,7 +144,7 @@ class Agent:
             source = self.workspace.project.work_tree / name
             if source.exists():
                 copy = ["cp", "-a", "--reflink=auto", str(source), str(self.workspace.repo / name)]
-                process = await asyncio.create_subprocess_exec(*copy)
+                process = await asyncio.create_subprocess_exec(*copy, process_group=0)
                 await process.wait()
         for command in self.around.setup:
             check = await verification.run_command(command, self.wrap, "setup")
@@ -294,13 +298,17 @@ class Agent:
     def _keep(self) -> str | None:
         self.workspace.check()
         assert self.record.base is not None
-        return self.workspace.keep(self.record.base, f"{self.record.id}: {self.record.task.name} (run {self.record.runs})")
+        return self.workspace.keep(
+            self.record.base, f"{self.record.id}: {self.record.task.name} (run {self.record.runs})"
+        )
 
     def _exit(self, ended: Ended, found: tuple[Finding, ...], audited: bool) -> Exit:
         result = self.result
         error = ""
         if result is None:
-            error = self.spool.stderr_tail() or ("the sandbox could not be started" if not ended.launched else "it ended without a result")
+            error = self.spool.stderr_tail() or (
+                "the sandbox could not be started" if not ended.launched else "it ended without a result"
+            )
         elif result.error:
             error = result.text or "the CLI reported an error"
         return Exit(
@@ -355,5 +363,3 @@ class _Stream:
             whole.append(self._rest)
             self._rest = b""
         return [line for line in whole if line.strip()]
-
-

@@ -22,7 +22,11 @@ class Crew:
     """Starts, adopts, stops and verifies agents; every call returns at once."""
 
     def __init__(
-        self, around: Surroundings, compose: Compose, model: Callable[[Record], str], max_output_tokens: Callable[[Record], int]
+        self,
+        around: Surroundings,
+        compose: Compose,
+        model: Callable[[Record], str],
+        max_output_tokens: Callable[[Record], int],
     ) -> None:
         self._around, self._compose, self._model, self._max_output_tokens = around, compose, model, max_output_tokens
         self._agents: dict[str, Agent] = {}
@@ -109,7 +113,14 @@ class Crew:
             prompt = self._compose(record, agent.workspace.project, base, agent.resuming)
             seconds = decisions.seconds_left(record)
             await agent.launch(base, self._model(record), prompt, seconds, self._max_output_tokens(record))
-        except (SetupFailed, workspace.Conflict, workspace.Tampered, git.GitError, git.NotARepository, OSError) as error:
+        except (
+            SetupFailed,
+            workspace.Conflict,
+            workspace.Tampered,
+            git.GitError,
+            git.NotARepository,
+            OSError,
+        ) as error:
             return self._unprepared(record.id, str(error))
         return await agent.follow()
 

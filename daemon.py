@@ -89,7 +89,8 @@ class Daemon:
         self._hook = Hook(self._judge, self._answer_for, self._note, orchestrator.put, self._clock)
         self._gateway = Gateway(self._admission, self._hook, claude_code.HOOK_PATH, self._upstream)
         self._crew = Crew(
-            self._surroundings(orchestrator), self._compose, lambda record: self._prepared.prices.resolve(record.task.model),
+            self._surroundings(orchestrator), self._compose,
+            lambda record: self._prepared.prices.resolve(record.task.model),
             lambda record: self._admission.max_output_tokens(record, settings.agent.max_output_tokens),
         )  # fmt: skip
         return self._crew
@@ -167,7 +168,9 @@ class Daemon:
         line = next((row for row in rows if row.key == f"{record.day}/{record.id}"), None)
         tokens = self._ledger.task_tokens(record.day, record.id)
         estimated = 1 if line and line.estimated else 0
-        return TaskSpend(spend.settled, spend.reserved, record.task.max_cost, tokens, line.requests if line else 0, estimated)
+        return TaskSpend(
+            spend.settled, spend.reserved, record.task.max_cost, tokens, line.requests if line else 0, estimated
+        )
 
     # --- the day -------------------------------------------------------------------------------------
 
@@ -198,7 +201,7 @@ class Daemon:
             task.result()
 
     def _restore(self) -> None:
-        """Take up what an earlier daemon left. Rehearsed and real tasks never meet: each kind is left to its own daemon."""
+        """Take up what an earlier daemon left. Rehearsed and real tasks never meet: each kind has its own daemon."""
         known, broken = records.load_all(self._home)
         for name in broken:
             self._desk.say(f"the record {name} cannot be read; it is left as it is")
@@ -252,6 +255,7 @@ class Daemon:
                 self._desk.reply(request.name, [str(self.write_report())], ok=True)
             case kind:
                 self._desk.reply(request.name, [f"this daemon knows no request {kind!r}"], ok=False)
+
     def _stop(self, drain: bool, now: bool) -> None:
         self._orchestrator.put(StopAsked(drain))
         if now:
@@ -320,7 +324,11 @@ class Daemon:
 
 
 def serve(
-    orchestrator: "type[Orchestrator]", prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]
+    orchestrator: "type[Orchestrator]",
+    prepared: Preparation,
+    day: Day | None,
+    once: bool,
+    announce: Callable[[str], None],
 ) -> int:
     """Run the daemon in this process until the day is over; files.Locked if one owns the home."""
     prepared.home.make_folders()
@@ -330,7 +338,11 @@ def serve(
 
 
 async def _run(
-    orchestrator: "type[Orchestrator]", prepared: Preparation, day: Day | None, once: bool, announce: Callable[[str], None]
+    orchestrator: "type[Orchestrator]",
+    prepared: Preparation,
+    day: Day | None,
+    once: bool,
+    announce: Callable[[str], None],
 ) -> int:
     return await Daemon(orchestrator, prepared, announce, SystemClock()).run(day, once)
 

@@ -1,4 +1,4 @@
-"""The example day on a clone of this repository: the real CLI, the real sandbox, the scripted model. For `make demo`."""
+"""The example day on a clone of this repository: real CLI, real sandbox, scripted model. For `make demo`."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def lay_out() -> None:
 
 
 def clone() -> None:
-    """This repository as its last commit has it; of a source archive without history, a repository made of its files."""
+    """This repository as its last commit has it; of an unpacked archive, a repository made of its files."""
     if (ROOT / ".git").exists():
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(PROJECT)], check=True)
         return
@@ -55,7 +55,9 @@ def clone() -> None:
 
 def dayshift(*words: str, stdout: int | None = None) -> int:
     """One dayshift command in the demo's home, with no credential in reach."""
-    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TERM", "LANG", "COLUMNS")}
+    environment = {
+        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TERM", "LANG", "COLUMNS")
+    }
     environment |= {"DAYSHIFT_PROJECT": str(PROJECT), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, str(ROOT / "orchestrator.py"), "--home", str(HOME), *words]
     return subprocess.run(command, env=environment, stdout=stdout, check=False).returncode

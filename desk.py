@@ -58,15 +58,19 @@ class Desk:
         files.write_json(self._home.status / f"{record.id}.json", facts, durable=False)
 
     def keep_day(self, day: Day) -> None:
-        """Remember what the day file said for all its tasks, and whether agents start without what the person has open."""
-        files.write_json(self._home.day_facts, {"day": records.day_to_json(replace(day, tasks=())), "dirty": _dirty(day)})
+        """Remember what the day file said for all its tasks, and whether agents start without open changes."""
+        files.write_json(
+            self._home.day_facts, {"day": records.day_to_json(replace(day, tasks=())), "dirty": _dirty(day)}
+        )
 
     def ask(self, question: Question) -> None:
         """Put the question to the person, unless it lies there already."""
         if not self._mailbox.lies_open(question):
             self._mailbox.publish(question)
         options = "".join(f"\n    {number}. {option}" for number, option in enumerate(question.options, 1))
-        self.say(f"{question.task_id} asks: {question.text}{options}\n    answer with: dayshift answer {question.task_id}")
+        self.say(
+            f"{question.task_id} asks: {question.text}{options}\n    answer with: dayshift answer {question.task_id}"
+        )
 
     def close_question(self, question: Question) -> None:
         """Question and answer go to the archive."""

@@ -19,7 +19,13 @@ UNFENCED = "There was NO SANDBOX: agents could pass by the gateway, so the caps 
 
 
 def gather(
-    day: date, known: Mapping[str, Record], ledger: Ledger, cap: Pico | None, timezone: str, rehearsal: bool, dirty: bool
+    day: date,
+    known: Mapping[str, Record],
+    ledger: Ledger,
+    cap: Pico | None,
+    timezone: str,
+    rehearsal: bool,
+    dirty: bool,
 ) -> DayFacts:
     """Everything the report of that day says. Same records, same ledger: same facts."""
     mine = tuple(sorted((r for r in known.values() if r.day == day and r.rehearsal == rehearsal), key=lambda r: r.id))
@@ -29,7 +35,8 @@ def gather(
         date=day, project=mine[0].project if mine else "", rehearsal=rehearsal, cap=cap,
         spent=sum(row.cost for row in by_task if row.cost is not None), reserved=_reserved(ledger, mine),
         by_model=_rows(ledger.by("model", file_day=day), ""), by_task=by_task,
-        records=mine, diffs=_diffs(mine), audit=_audit(mine), layers=layers, guarantee=UNFENCED if NO_SANDBOX in layers else STRICT,
+        records=mine, diffs=_diffs(mine), audit=_audit(mine), layers=layers,
+        guarantee=UNFENCED if NO_SANDBOX in layers else STRICT,
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min((r.started_at for r in mine if r.started_at), default=None),
         ended_at=max((r.state.since for r in mine), default=None) if decisions.over(mine) else None,

@@ -190,7 +190,9 @@ class Orchestrator:
         if before and isinstance(before.state, Waiting):
             self._desk.close_question(before.questions[-1])
         if before and type(before.state) is not type(record.state):
-            self._desk.say(f"{record.id}: {record.state.name}{f' ({record.state.reason})' if record.state.reason else ''}")
+            self._desk.say(
+                f"{record.id}: {record.state.name}{f' ({record.state.reason})' if record.state.reason else ''}"
+            )
         match record.state:
             case Running(run=run) if before is None or before.runs != run:
                 self._crew.start(record, [(each, self._commit(each)) for each in record.task.depends_on])
@@ -213,7 +215,9 @@ class Orchestrator:
         now, new_day = self._clock.now(), self._new_day
         self._new_day = False
         for record in list(self.records.values()):
-            changed = decisions.awake(record, self.records, now, new_day) or decisions.hopeless(record, self.records, now)
+            changed = decisions.awake(record, self.records, now, new_day) or decisions.hopeless(
+                record, self.records, now
+            )
             if changed:
                 self._become(changed)
         slots = self._max_agents - len(self._at_work())
@@ -288,8 +292,10 @@ class Orchestrator:
         for record in records.values():
             self.records[record.id] = record
             match record.state:
-                case Running() if self._crew.launched(record):
+                case Running(ending=told) if self._crew.launched(record):
                     self._crew.adopt(record)
+                    if told:  # the earlier daemon may have died before the run heard of it
+                        self._crew.stop(record.id)
                 case Verifying():
                     self._crew.verify(record)
                 case Waiting():

@@ -24,7 +24,7 @@ class Fingerprint:
 
 
 def fingerprint(project: Repository, worktree: Repository) -> Fingerprint:
-    """Refs, HEAD, index, config, remotes, hooks and in-between states of the repository, and the worktree's own HEAD and index."""
+    """What the repository's git directory holds, aspect by aspect, and the worktree's own HEAD and index."""
     common = project.common_dir
     aspects = {
         "refs": _refs(project),
@@ -70,7 +70,7 @@ def _digest(data: bytes) -> str:
 
 
 def findings(before: Fingerprint, after: Fingerprint, run: int, proven: bool) -> tuple[Finding, ...]:
-    """What changed during the run, one finding an aspect. Only a proven sandbox clears the agent of everyday changes."""
+    """What changed in the run, one finding an aspect. Only a proven sandbox clears the agent of everyday changes."""
     return tuple(
         Finding(run, _described(name, before.aspects[name], after.aspects[name]), not (proven and name in EVERYDAY))
         for name in before.aspects

@@ -95,7 +95,8 @@ def command(
 ) -> list[str]:
     """The argument vector of one headless run; the prompt goes on standard input."""
     words = [
-        str(binary), "-p", "--output-format", "stream-json", "--verbose", "--resume" if resume else "--session-id", session,
+        str(binary), "-p", "--output-format", "stream-json", "--verbose",
+        "--resume" if resume else "--session-id", session,
         "--model", model, "--permission-mode", "dontAsk", "--permission-prompt-tool", "stdio",
         "--setting-sources", "user,project", "--strict-mcp-config", "--tools", ",".join(tools),
     ]  # fmt: skip
@@ -164,8 +165,8 @@ def asked(tool_input: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
 def answer(tool_input: Mapping[str, Any], text: str) -> dict[str, Any]:
     """The person's answer to a deferred question, as the call's outcome.
 
-    It is given as a refusal's reason: of hooks only those from --settings may fill in an answer (tried with 2.1.329), and
-    admitting these would admit the hooks an agent plants in its project settings.
+    It is given as a refusal's reason: of hooks only those from --settings may fill in an answer (tried with 2.1.329),
+    and admitting these would admit the hooks an agent plants in its project settings.
     """
     return deny(f"This is no error but the person's answer to your question: {text}\nGo on with it.")
 

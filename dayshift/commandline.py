@@ -1,4 +1,4 @@
-"""The command line: finds the home, loads the one command asked for, turns known errors into a message and an exit code."""
+"""The command line: finds the home, loads the one command asked for, turns errors into a message and an exit code."""
 
 import importlib
 import logging
@@ -83,7 +83,9 @@ class _Commands(click.Group):
     epilog="Exit codes: 0 all well, 1 some task failed or was halted, 2 wrong input, 3 wrong environment, "
     "4 ended with tasks parked by a budget.",
 )
-@click.option("--home", "given", metavar="DIR", help="The dayshift folder (else DAYSHIFT_HOME, here, or the installation).")
+@click.option(
+    "--home", "given", metavar="DIR", help="The dayshift folder (else DAYSHIFT_HOME, here, or the installation)."
+)
 @click.pass_context
 def cli(ctx: click.Context, given: str | None) -> None:
     """Run a day of coding agents: sandboxed, under a cap, with a report of evidence.

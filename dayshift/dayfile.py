@@ -75,7 +75,9 @@ def _task_id(text: str) -> str:
             f"{text[:80]!r} is no task id; use 1 to 63 lower-case letters, digits and dashes, no dash at the start"
         )
     if text == "daemon" or text.endswith("-answer"):
-        raise ValueError(f"{text!r} would share a file name with the daemon's log or with another task's answer; rename it")
+        raise ValueError(
+            f"{text!r} would share a file name with the daemon's log or with another task's answer; rename it"
+        )
     return text
 
 

@@ -293,7 +293,7 @@ def _collision(known: Record | None, day: Day, rehearsal: bool) -> str | None:
 
 
 def admitted(known: Record | None, task: Task, day: Day, rehearsal: bool, now: datetime) -> Record:
-    """The record of a task handed in: a new one, or the known one with what the file says now, going on if it rested."""
+    """The record of a task handed in: new, or the known one with what the file says now, going on if it rested."""
     if known is None or (known.rehearsal, known.day, known.project) != (rehearsal, day.date, day.project):
         return Record(task, day.date, day.project, Queued(now), created_at=now, rehearsal=rehearsal)
     record = replace(known, task=task)

@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o644, durable: bool = True) -> None:
-    """Replace the file as a whole: a reader sees the old content or the new, never a part; so does a crash if durable."""
+    """Replace the file as a whole: readers see the old content or the new, never a part; after a crash too if durable."""
     temporary = _write_beside(path, content, mode, durable)
     try:
         temporary.replace(path)
@@ -134,9 +134,9 @@ def lock(path: Path, patience: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
+def _taken(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -149,6 +149,6 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _taken(descriptor)
+        return not _taken(descriptor, fcntl.LOCK_SH)  # shared, so that two who ask do not take each other for a holder
     finally:
         os.close(descriptor)

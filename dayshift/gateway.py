@@ -1,7 +1,7 @@
 """The only way to a model: a reverse proxy that admits a request before it leaves and books what it used.
 
-One unix socket per agent; the socket is the identity. Every request is admitted (money reserved, durably) before its first
-byte goes upstream and settled from the usage on the wire. The guard's hook is answered on the same socket.
+One unix socket per agent; the socket is the identity. Every request is admitted (money reserved, durably) before its
+first byte goes upstream and settled from the usage on the wire. The guard's hook is answered on the same socket.
 """
 
 import asyncio
@@ -27,10 +27,13 @@ DRAIN_SECONDS = 300  #: how long an answer nobody waits for is still read, to kn
 CLOSING_SECONDS = 0.5  #: an agent that is no longer served may still get this much of its answer
 # Connection-bound headers are not the proxy's to pass on; the credential is replaced; the answer must stay readable.
 DROPPED = frozenset({
-    "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "accept-encoding",
+    "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length",
+    "accept-encoding",
     "x-api-key", "authorization", "proxy-authorization", "cookie",
 })  # fmt: skip
-DROPPED_ANSWER = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "set-cookie"})
+DROPPED_ANSWER = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "set-cookie"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,9 @@ class Gateway:
         if request.path == self._hook_path and request.method == "POST":
             return await self._ask_hook(task_id, request)
         if request.path not in FORWARDED or request.method != "POST":
-            return _refused(Refusal(404, "not_found_error", f"the gateway does not serve {request.method} {request.path}"))
+            return _refused(
+                Refusal(404, "not_found_error", f"the gateway does not serve {request.method} {request.path}")
+            )
         body = await request.read()
         if request.path.endswith("/count_tokens"):
             return await self._forward(task_id, request, body, None)
@@ -157,7 +162,9 @@ class Gateway:
             log.error("the guard failed on a call of %s: %s: %s", task_id, type(error).__name__, error)
             return web.Response(status=500)
 
-    async def _forward(self, task_id: str, request: web.Request, body: bytes, booking: int | None) -> web.StreamResponse:
+    async def _forward(
+        self, task_id: str, request: web.Request, body: bytes, booking: int | None
+    ) -> web.StreamResponse:
         """Send it on in a task of its own, so that an agent that hangs up does not stop the counting."""
         exchange = _Exchange(self._meter, booking, request)
         upstream = self._upstream(task_id)

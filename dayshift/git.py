@@ -69,6 +69,7 @@ class Repository:
 
 def find(path: Path) -> Repository:
     """The repository whose work tree contains the path; NotARepository if there is none."""
+
     def ask(*arguments: str) -> str:
         result = subprocess.run(
             ["git", *SAFE, "-C", str(path), "rev-parse", *arguments], capture_output=True, check=False, text=True,

@@ -7,7 +7,6 @@ from dayshift import claude_code
 from dayshift.clock import Clock
 from dayshift.model import Blocked, Denied, Event, Verdict
 
-
 # Of several questions in one turn the CLI keeps only one; the others would be lost without a word.
 ONE_AT_A_TIME = "dayshift: ask one question at a time; ask this one again after the first is answered"
 
@@ -16,7 +15,8 @@ class Hook:
     """Answers allow, deny or defer; whatever goes wrong inside, it denies."""
 
     def __init__(
-        self, judge: Callable[[str, Mapping[str, Any]], Verdict], answer: Callable[[str, Mapping[str, Any]], str | None],
+        self, judge: Callable[[str, Mapping[str, Any]], Verdict],
+        answer: Callable[[str, Mapping[str, Any]], str | None],
         note: Callable[[str, str], None], put: Callable[[Event], None], clock: Clock,
     ) -> None:  # fmt: skip
         self._judge, self._answer, self._note, self._put, self._clock = judge, answer, note, put, clock

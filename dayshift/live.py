@@ -25,7 +25,9 @@ def shown(home: Home, rehearsal: bool) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield _plain
         return
-    with Live(get_renderable=lambda: _table(home, console.width), console=console, refresh_per_second=REFRESH_PER_SECOND):
+    with Live(
+        get_renderable=lambda: _table(home, console.width), console=console, refresh_per_second=REFRESH_PER_SECOND
+    ):
         yield lambda text: console.print(f"{_now()} {text}", markup=False, highlight=False)
 
 

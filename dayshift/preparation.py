@@ -17,8 +17,11 @@ from dayshift.settings import Settings
 
 VENDOR = "https://api.anthropic.com"
 FREE_SPACE = 512 << 20  #: bytes below which no day is started
-LEAST_WORDS = "set ANTHROPIC_API_KEY (or CLAUDE_CODE_OAUTH_TOKEN) to let agents work, or add --rehearse to play the day for $0"
-NAMESPACES = "user namespaces must be allowed: see `sysctl kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns`"
+LEAST_WORDS = (
+    "set ANTHROPIC_API_KEY (or CLAUDE_CODE_OAUTH_TOKEN) to let agents work, or add --rehearse to play the day for $0"
+)
+SWITCHES = "kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns"
+NAMESPACES = f"user namespaces must be allowed: see `sysctl {SWITCHES}`"
 
 
 class Unprepared(Exception):
@@ -46,7 +49,9 @@ class Preparation:
     rehearsal: bool
 
 
-def prepare(home: Home, settings: Settings, environment: Mapping[str, str], rehearsal: bool, today: date) -> Preparation:
+def prepare(
+    home: Home, settings: Settings, environment: Mapping[str, str], rehearsal: bool, today: date
+) -> Preparation:
     """Choose everything a day needs; Unprepared names all that is missing at once."""
     missing: list[str] = []
     if settings.sandbox != "none":
@@ -89,7 +94,7 @@ def _cli(settings: Settings, rehearsal: bool, missing: list[str]) -> claude_code
 
 
 def policy_of(home: Home) -> Policy:
-    """The guard's policy, the home's own or the one that came with the program; Unprepared if it does not hold together."""
+    """The guard's policy, the home's own or the program's; Unprepared if it does not hold together."""
     path = home.config / "policy.yaml"
     try:
         policy = load_policy(path if path.exists() else INSTALLATION / "config" / "policy.yaml")
@@ -113,7 +118,9 @@ def _too_full(home: Home) -> list[str]:
     free = shutil.disk_usage(place).free
     if free >= FREE_SPACE:
         return []
-    return [f"only {free >> 20} MiB are free at {place}; {FREE_SPACE >> 20} MiB are needed: `dayshift clean` or make room"]
+    return [
+        f"only {free >> 20} MiB are free at {place}; {FREE_SPACE >> 20} MiB are needed: `dayshift clean` or make room"
+    ]
 
 
 def prove(prepared: Preparation) -> list[selftest.Layer]:

@@ -80,7 +80,7 @@ class Mailbox:
         return Answer(question.task_id, question.number, chosen(question, text), by, at)
 
     def archive(self, question: Question) -> None:
-        """Move question and answer out of the way, kept under the question's number, never over what is kept already."""
+        """Keep question and answer under the question's number, never over what is kept already."""
         name = f"{question.task_id}-{question.number}"
         self._set_aside(self.question_file(question.task_id), name)
         self._set_aside(self.answer_file(question.task_id), f"{name}-answer")
@@ -101,11 +101,15 @@ def chosen(question: Question, text: str) -> str:
     """The answer in words: an option's number stands for the option. Rejected if there are no words."""
     answer = text.strip()
     if not answer:
-        raise Rejected(f"the answer to {question.task_id} is empty; write it into agent_questions/{question.task_id}-answer.md")
+        raise Rejected(
+            f"the answer to {question.task_id} is empty; write it into agent_questions/{question.task_id}-answer.md"
+        )
     if answer.isdecimal() and question.options and answer not in question.options:
         numbered = {str(number): option for number, option in enumerate(question.options, 1)}
         if answer not in numbered:
-            raise Rejected(f"the answer to {question.task_id} is {answer[:20]}, but the options go from 1 to {len(numbered)}")
+            raise Rejected(
+                f"the answer to {question.task_id} is {answer[:20]}, but the options go from 1 to {len(numbered)}"
+            )
         return numbered[answer]
     return answer
 

@@ -10,9 +10,10 @@ SOCKET_FOLDER = Path("/run/dayshift")  #: where the agent's socket folder appear
 SOCKET_NAME = "gateway.sock"
 MANAGED_SETTINGS = Path("/etc/claude-code")
 
-# What programs read to name users, hosts and certificates, to link, and to tell the time. No shadow, no keys, no host config.
+# What programs read to name users, hosts and certificates, to link, and to tell the time. No shadow, no keys.
 ETC = (
-    "alternatives", "ca-certificates", "ca-certificates.conf", "debian_version", "group", "host.conf", "hosts", "inputrc",
+    "alternatives", "ca-certificates", "ca-certificates.conf", "debian_version", "group", "host.conf", "hosts",
+    "inputrc",
     "java-17-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "locale.alias", "locale.conf", "magic",
     "mime.types", "nsswitch.conf", "os-release", "passwd", "pki", "protocols", "python3", "python3.11", "services",
     "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
@@ -42,10 +43,11 @@ class Sandbox:
     managed: Path | None = None  #: folder bound on /etc/claude-code
 
     def argv(self, command: Sequence[str], status: bool = False) -> list[str]:
-        """bubblewrap and its arguments for that command; `{status-fd}` stands for a holder's status pipe, if it has one."""
+        """bubblewrap and its arguments for that command; `{status-fd}` stands for a holder's status pipe."""
         reporting = ["--json-status-fd", "{status-fd}"] if status else []
         return [
-            shutil.which("bwrap") or "bwrap", *_system(), *self._etc(), *_read_only(self.read_only), *self._tree(), *self._extras(),
+            shutil.which("bwrap") or "bwrap", *_system(), *self._etc(), *_read_only(self.read_only),
+            *self._tree(), *self._extras(),
             *_namespaces(), *reporting, "--chdir", str(self.repo), *self._variables(),
             "--", *self._relayed(command),
         ]  # fmt: skip
@@ -104,7 +106,8 @@ def _system() -> list[str]:
 
 def _namespaces() -> list[str]:
     return [
-        "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns", "--hostname", "dayshift",
+        "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns",
+        "--hostname", "dayshift",
         "--cap-drop", "ALL", "--die-with-parent", "--new-session",
     ]  # fmt: skip
 

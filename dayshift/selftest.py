@@ -49,10 +49,16 @@ async def prove(subject: Subject) -> list[Layer]:
         trial.lay_out()
         starts = await trial.inside("true")
         if starts.returncode != 0:
-            return [Layer("sandbox starts", False, starts.stderr.strip() or f"bubblewrap ended with {starts.returncode}")]
+            return [
+                Layer("sandbox starts", False, starts.stderr.strip() or f"bubblewrap ended with {starts.returncode}")
+            ]
         with trial.listening() as (port, unix):
             attempts = [await trial.attempt(name, script) for name, script in _attempts(trial, port, unix).items()]
-        return [Layer("sandbox starts", True, "as uid 1000, without capabilities"), *attempts, await trial.hook_denial()]
+        return [
+            Layer("sandbox starts", True, "as uid 1000, without capabilities"),
+            *attempts,
+            await trial.hook_denial(),
+        ]
 
 
 def _attempts(trial: "_Trial", port: int, unix: Path) -> dict[str, str]:
@@ -91,7 +97,8 @@ class _Trial:
         """The surroundings an agent gets."""
         words = claude_code.environment(1024, subscription=False) if with_cli else {}
         return Sandbox(
-            workspace=self.place.folder, repo=self.place.repo, git_dir=self.place.project.common_dir, home=self.place.home,
+            workspace=self.place.folder, repo=self.place.repo, git_dir=self.place.project.common_dir,
+            home=self.place.home,
             environment={"PATH": self.subject.path, **words}, read_only=self.subject.read_only,
             read_only_at={CLI_INSIDE: self.subject.cli} if with_cli else {},
             sockets=self.folder / "sockets" if with_cli else None, managed=self.folder / "managed",
@@ -103,7 +110,14 @@ class _Trial:
 
     async def _run(self, argv: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
         return await asyncio.to_thread(
-            subprocess.run, argv, capture_output=True, text=True, check=False, env={}, input=text, timeout=SECONDS,
+            subprocess.run,
+            argv,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={},
+            input=text,
+            timeout=SECONDS,
             process_group=0,  # Ctrl-C is for the supervisor alone
         )
 
@@ -130,7 +144,9 @@ class _Trial:
             ended = await self._run(self.sandbox(True).argv(command), "self-test")
         ran = [mark.name for mark in marks if mark.exists()]
         if len(asked) < len(marks):
-            return Layer(name, False, f"the guard was asked {len(asked)} times: {(ended.stderr or ended.stdout)[-300:].strip()}")
+            return Layer(
+                name, False, f"the guard was asked {len(asked)} times: {(ended.stderr or ended.stdout)[-300:].strip()}"
+            )
         return Layer(name, not ran, f"ran all the same: {', '.join(ran)}" if ran else "both commands were refused")
 
     @contextlib.asynccontextmanager

@@ -26,7 +26,7 @@ class LaunchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The holder's record of a run's end; `how` is exited, stopped, deadline or lost (no record: the holder was killed)."""
+    """The holder's record of a run's end; `how` is exited, stopped, deadline, or lost (the holder was killed)."""
 
     code: int | None
     how: str
@@ -39,7 +39,9 @@ class Spool:
 
     folder: Path
 
-    def launch(self, argv: Sequence[str], environment: Mapping[str, str], prompt: str, stdout: Path, seconds: float) -> None:
+    def launch(
+        self, argv: Sequence[str], environment: Mapping[str, str], prompt: str, stdout: Path, seconds: float
+    ) -> None:
         """Start the run; returns when its holder has the lock and has recorded the start. LaunchFailed otherwise."""
         self.folder.mkdir(parents=True, exist_ok=True)
         files.write_atomically(self.folder / "prompt.md", prompt, 0o600)

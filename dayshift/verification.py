@@ -105,6 +105,8 @@ def failed(checks: Sequence[Check]) -> list[Check]:
 def summary(checks: Sequence[Check]) -> str:
     """What failed, in one line."""
     return "; ".join(
-        f"{check.subject} is {check.tail}" if check.kind == "deliverable" else f"`{check.subject}` exited with {check.exit_code}"
+        f"{check.subject} is {check.tail}"
+        if check.kind == "deliverable"
+        else f"`{check.subject}` exited with {check.exit_code}"
         for check in failed(checks)
     )

@@ -1,4 +1,4 @@
-"""An agent's place to work: a git worktree of its own, and how its work is kept without touching the person's branches."""
+"""An agent's place to work: a git worktree, and how its work is kept without touching the person's branches."""
 
 import contextlib
 import os
@@ -148,7 +148,9 @@ def head(project: Repository) -> str:
     try:
         return project.text("rev-parse", "--verify", "HEAD^{commit}")
     except GitError as error:
-        raise GitError(f"{project.work_tree} has no commit yet; make a first one so that agents can start from it") from error
+        raise GitError(
+            f"{project.work_tree} has no commit yet; make a first one so that agents can start from it"
+        ) from error
 
 
 def dirty_paths(project: Repository) -> list[str]:

@@ -140,8 +140,8 @@ def _text(day: Day, facts: dict[str, Any]) -> str:
     for number, task in enumerate(facts["tasks"], 1):
         after = f", after {', '.join(task['depends_on'])}" if task["depends_on"] else ""
         cap = f", cap ${task['cap_usd']}" if task["cap_usd"] else ""
-        lines.append(f"{number:>3}. {task['id']}: {task['name']} ({task['model']}{after}{cap}, about ${task['estimate_usd']})")
+        lines.append(
+            f"{number:>3}. {task['id']}: {task['name']} ({task['model']}{after}{cap}, about ${task['estimate_usd']})"
+        )
     lines.append(f"cap of the day ${facts['cap_usd']}, estimate ${facts['estimate_usd']} by assumed use per complexity")
     return "\n".join(lines)
-
-

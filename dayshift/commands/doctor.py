@@ -56,7 +56,11 @@ def _points(context: Context) -> Iterator[Point]:
     except Failure as failure:
         yield Point("settings", False, str(failure))
         return
-    yield Point("settings", True, f"at most {settings.max_agents} agents, ${settings.budget.daily_usd} a day, {settings.timezone}")
+    yield Point(
+        "settings",
+        True,
+        f"at most {settings.max_agents} agents, ${settings.budget.daily_usd} a day, {settings.timezone}",
+    )
     yield _project(context, settings)
     yield Point("daemon", True, "running" if files.is_locked(context.home.daemon_lock) else "not running")
     yield from _prepared(context, settings)

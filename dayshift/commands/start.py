@@ -59,8 +59,10 @@ def _serve(context: Context, prepared: preparation.Preparation, day: Day | None,
     try:
         with live.shown(context.home, rehearsal=prepared.rehearsal) as announce:
             code = context.parts.serve(prepared, day, once, announce)
-    except files.Locked:  # another start was quicker
-        return _hand_over(context, _owner(context.home) or {}, day, prepared.rehearsal)
+    except files.Locked as error:  # another start was quicker
+        if owner := _owner(context.home):
+            return _hand_over(context, owner, day, prepared.rehearsal)
+        raise Failure("another daemon was quicker, and has ended since; start again", BAD_ENVIRONMENT) from error
     live.print_report(context.home, code)
     return code
 
@@ -84,7 +86,9 @@ def _prepare(context: Context, settings: Settings, rehearse: bool) -> preparatio
 
 def _prove(prepared: preparation.Preparation) -> None:
     if prepared.settings.sandbox == "none":
-        click.echo("WARNING: sandbox: none. Nothing but the guard keeps agents from your repository and network.", err=True)
+        click.echo(
+            "WARNING: sandbox: none. Nothing but the guard keeps agents from your repository and network.", err=True
+        )
     click.echo("trying to break out of the sandbox and past the guard …", err=True)
     try:
         preparation.must_hold(preparation.prove(prepared))
@@ -110,7 +114,9 @@ def _owner(home: Home) -> dict[str, Any] | None:
             return facts
         if time.monotonic() > deadline:
             cure = "`dayshift stop` it, then start again"
-            raise Failure(f"{home.daemon_facts} is broken: which daemon runs here cannot be told; {cure}", BAD_ENVIRONMENT)
+            raise Failure(
+                f"{home.daemon_facts} is broken: which daemon runs here cannot be told; {cure}", BAD_ENVIRONMENT
+            )
         time.sleep(0.05)
     return None
 
@@ -141,7 +147,11 @@ def _detach(context: Context) -> int:
     context.home.make_folders()
     with output.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, sys.argv[0], *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, sys.argv[0], *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     deadline = time.monotonic() + DETACH_SECONDS
     while time.monotonic() < deadline:
@@ -152,5 +162,3 @@ def _detach(context: Context) -> int:
             raise Failure(output.read_text(errors="replace").strip(), process.returncode)
         time.sleep(0.05)
     raise Failure(f"the daemon has not started within {DETACH_SECONDS} s; see {output}", BAD_ENVIRONMENT)
-
-

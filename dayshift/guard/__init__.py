@@ -1,1 +1,1 @@
-"""The guard: judges a tool call before it runs, by a real parse of the shell. `judge` is the way in, `policy` the data."""
+"""The guard: judges a tool call before it runs, by a real parse of the shell. The way in is `judge`."""
