@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o644, durable: bool = True) -> None:
-    """Replace the file as a whole: readers see the old content or the new, never a part; after a crash too if durable."""
+    """Replace the file as a whole: readers see the old content or the new, never a part; a crash too if durable."""
     temporary = _write_beside(path, content, mode, durable)
     try:
         temporary.replace(path)
