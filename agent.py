@@ -72,6 +72,7 @@ class Agent:
     record: Record
     workspace: Workspace
     spool: Spool
+    launched: bool = False
     quiet_since: float = 0.0
     _facts: list[claude_code.Fact] = field(default_factory=list)
 
@@ -97,6 +98,7 @@ class Agent:
             await asyncio.to_thread(self.spool.launch, argv, {MARK: self.mark}, prompt, self._stream_file, seconds)
         except (LaunchFailed, OSError) as error:
             raise SetupFailed(str(error)) from error
+        self.launched = True
 
     def _prepared(self, base: str) -> None:
         self.around.put(Prepared(self.record.id, self.record.runs, base, self.layers))
@@ -106,6 +108,7 @@ class Agent:
         base = self.record.base or (self.spool.folder / "base").read_text()
         self.record = replace(self.record, base=base)
         self._prepared(base)
+        self.launched = True
         if self.spool.alive:
             await self.open_gateway()
         await self.follow()

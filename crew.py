@@ -17,6 +17,15 @@ log = logging.getLogger("dayshift.crew")
 
 Compose = Callable[[Record, git.Repository, str, bool], str]
 
+CANNOT_BEGIN = (
+    SetupFailed,
+    workspace.Conflict,
+    workspace.Tampered,
+    git.GitError,
+    git.NotARepository,
+    OSError,
+)
+
 
 class Crew:
     """Starts, adopts, stops and verifies agents; every call returns at once."""
@@ -31,32 +40,33 @@ class Crew:
         self._around, self._compose, self._model, self._max_output_tokens = around, compose, model, max_output_tokens
         self._agents: dict[str, Agent] = {}
         self._work: dict[str, asyncio.Task[None]] = {}
+        self._closing = False
 
     # --- what the Orchestrator asks for --------------------------------------------------------------
 
     def start(self, record: Record, starts_from: Sequence[tuple[str, str]]) -> None:
         """Launch the task's next run and see it through to its RunEnded."""
-        self._begin(record.id, self._run(record, starts_from))
+        self._begin(record, self._run(record, starts_from))
 
     def adopt(self, record: Record) -> None:
         """See a run through that an earlier daemon launched."""
-        self._begin(record.id, self._agent(record).take_up())
+        self._begin(record, self._take_up(record))
 
     def launched(self, record: Record) -> bool:
         """Whether the record's present run was ever begun; if not, this makes sure that it never will be."""
         return not self._spool(record).forestall()
 
     def stop(self, task_id: str) -> None:
-        """End the task's run or verification."""
+        """End the task's run, or what is being prepared or verified for it."""
         agent = self._agents.get(task_id)
-        if agent is not None and agent.spool.started:
+        if agent is not None and agent.launched:
             agent.stop()
         elif task_id in self._work:
             self._work[task_id].cancel()
 
     def verify(self, record: Record) -> None:
         """Check the task's work, up to its Verified."""
-        self._begin(record.id, self._agent(record).verify())
+        self._begin(record, self._verify(record))
 
     def discard(self, record: Record) -> None:
         """Take away everything a task left: workspace, runs, record, status, logs."""
@@ -64,6 +74,7 @@ class Crew:
 
     async def close(self) -> None:
         """Let go of whatever still runs; its holders keep it for the next daemon."""
+        self._closing = True
         for task in list(self._work.values()):
             task.cancel()
         await asyncio.gather(*self._work.values(), return_exceptions=True)
@@ -80,21 +91,20 @@ class Crew:
 
     # --- how it is done ------------------------------------------------------------------------------
 
-    def _begin(self, task_id: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=f"agent {task_id}")
-        self._work[task_id] = task
-        task.add_done_callback(lambda done: self._over(task_id, done))
+    def _begin(self, record: Record, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"agent {record.id}")
+        self._work[record.id] = task
+        task.add_done_callback(lambda done: self._over(record, done))
 
-    def _over(self, task_id: str, done: asyncio.Task[None]) -> None:
-        if self._work.get(task_id) is done:
-            del self._work[task_id]
+    def _over(self, record: Record, done: asyncio.Task[None]) -> None:
+        if self._work.get(record.id) is done:
+            del self._work[record.id]
         if not done.cancelled() and (error := done.exception()):
-            log.error("%s: %s: %s", task_id, type(error).__name__, error, exc_info=error)
-            self._unprepared(task_id, f"{type(error).__name__}: {error}")
+            log.error("%s: %s: %s", record.id, type(error).__name__, error, exc_info=error)
+            self._unprepared(record, f"{type(error).__name__}: {error}")
 
-    def _unprepared(self, task_id: str, why: str) -> None:
-        run = self._agents[task_id].record.runs if task_id in self._agents else 0
-        self._around.put(RunEnded(task_id, Exit(run, None, how="unprepared", error=why), 0.0))
+    def _unprepared(self, record: Record, why: str) -> None:
+        self._around.put(RunEnded(record.id, Exit(record.runs, None, how="unprepared", error=why), 0.0))
 
     def _spool(self, record: Record) -> Spool:
         return Spool(self._around.home.run(record.id, record.runs))
@@ -107,22 +117,33 @@ class Crew:
 
     async def _run(self, record: Record, starts_from: Sequence[tuple[str, str]]) -> None:
         try:
-            agent = self._agent(record)
-            base = record.base if record.base else await asyncio.to_thread(self._base, agent, starts_from)
-            agent.record = record = replace(record, base=base)
-            prompt = self._compose(record, agent.workspace.project, base, agent.resuming)
-            seconds = decisions.seconds_left(record)
-            await agent.launch(base, self._model(record), prompt, seconds, self._max_output_tokens(record))
-        except (
-            SetupFailed,
-            workspace.Conflict,
-            workspace.Tampered,
-            git.GitError,
-            git.NotARepository,
-            OSError,
-        ) as error:
-            return self._unprepared(record.id, str(error))
+            agent = await self._launched(record, starts_from)
+        except CANNOT_BEGIN as error:
+            return self._unprepared(record, str(error))
+        except asyncio.CancelledError:
+            if self._closing:
+                raise
+            if self._spool(record).forestall():
+                return self._around.put(RunEnded(record.id, Exit(record.runs, None, how="stopped"), 0.0))
+            agent = self._agents[record.id]  # its holder was quicker: the run is on, and told to end
+            agent.stop()
         return await agent.follow()
+
+    async def _launched(self, record: Record, starts_from: Sequence[tuple[str, str]]) -> Agent:
+        """The agent of a run that has just been launched."""
+        agent = self._agent(record)
+        base = record.base if record.base else await asyncio.to_thread(self._base, agent, starts_from)
+        agent.record = record = replace(record, base=base)
+        prompt = self._compose(record, agent.workspace.project, base, agent.resuming)
+        seconds = decisions.seconds_left(record)
+        await agent.launch(base, self._model(record), prompt, seconds, self._max_output_tokens(record))
+        return agent
+
+    async def _take_up(self, record: Record) -> None:
+        await self._agent(record).take_up()
+
+    async def _verify(self, record: Record) -> None:
+        await self._agent(record).verify()
 
     @staticmethod
     def _base(agent: Agent, starts_from: Sequence[tuple[str, str]]) -> str:

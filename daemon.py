@@ -334,6 +334,8 @@ def serve(
     prepared.home.make_folders()
     with only_one(prepared.home, prepared.rehearsal):
         _log_to(prepared.home.logs / "daemon.log")
+        if prepared.rehearsal:
+            _forget_pretended_spending(prepared.home)
         return asyncio.run(_run(orchestrator, prepared, day, once, announce))
 
 
@@ -345,6 +347,14 @@ async def _run(
     announce: Callable[[str], None],
 ) -> int:
     return await Daemon(orchestrator, prepared, announce, SystemClock()).run(day, once)
+
+
+def _forget_pretended_spending(home: Home) -> None:
+    """Every rehearsal begins with full caps, unless it goes on with tasks of the one before."""
+    known, _ = records.load_all(home)
+    if not any(record.rehearsal and not record.ended for record in known.values()):
+        for path in home.own.glob(f"{home.ledger(rehearsal=True).name}*"):
+            path.unlink()
 
 
 def _log_to(path: Path) -> None:
