@@ -242,19 +242,24 @@ class Daemon:
         self._look_at_clock()
 
     def _serve_request(self, request: inbox.Request) -> None:
-        content = request.content
+        try:
+            self._obey(request.name, request.content)
+        except (KeyError, TypeError, ValueError) as error:
+            self._desk.reply(request.name, [f"the request cannot be read ({type(error).__name__}: {error})"], ok=False)
+
+    def _obey(self, name: str, content: dict[str, Any]) -> None:
         match content.get("kind"):
             case "day":
-                self._orchestrator.put(HandedIn(records.day_from_json(content["day"]), request.name))
+                self._orchestrator.put(HandedIn(records.day_from_json(content["day"]), name))
             case "order":
-                self._orchestrator.put(Ordered(Order(content["order"]), content.get("task"), request.name))
+                self._orchestrator.put(Ordered(Order(content["order"]), content.get("task"), name))
             case "stop":
                 self._stop(drain=bool(content.get("drain")), now=bool(content.get("now")))
-                self._desk.reply(request.name, ["stopping"], ok=True)
+                self._desk.reply(name, ["stopping"], ok=True)
             case "report":
-                self._desk.reply(request.name, [str(self.write_report())], ok=True)
+                self._desk.reply(name, [str(self.write_report())], ok=True)
             case kind:
-                self._desk.reply(request.name, [f"this daemon knows no request {kind!r}"], ok=False)
+                self._desk.reply(name, [f"this daemon knows no request {kind!r}"], ok=False)
 
     def _stop(self, drain: bool, now: bool) -> None:
         self._orchestrator.put(StopAsked(drain))

@@ -249,8 +249,8 @@ class Ledger:
             spend = self.spend(window)
             needs = f"{shown(request.worst_case)} at most is needed"
             if spend.settled + request.worst_case > limit:
-                left = shown(max(0, limit - spend.settled))
-                return Refused(window, f"{needs}, {left} of {shown(limit)} is left")
+                left, missing = max(0, limit - spend.settled), spend.settled + request.worst_case - limit
+                return Refused(window, f"{needs}, {shown(left)} of {shown(limit)} is left: {shown(missing)} too little")
             if spend.settled + spend.reserved + request.worst_case > limit:
                 held = shown(spend.reserved)
                 waiting = waiting or Waiting(window, f"{needs}, {held} of {shown(limit)} is held by requests in flight")

@@ -98,6 +98,7 @@ class Orchestrator:
         self._stopping = False
         self._draining = False
         self._abandoned = False
+        self._told_over = False
         self._new_day = False
         self._elsewhere: Mapping[str, Record] = {}
         self.records: dict[str, Record] = {}
@@ -114,6 +115,15 @@ class Orchestrator:
         """Handle events until told to stop, or with `once` until every task has ended or rests on a budget."""
         while not self._finished(once):
             self.handle(await self._queue.get())
+            if not once:
+                self._tell_when_over()
+
+    def _tell_when_over(self) -> None:
+        """Say once that the day is over and the program waits for another file."""
+        over = bool(self.records) and decisions.over(self.records.values())
+        if over and not self._told_over and not self._stopping:
+            self._desk.say("every task has ended or rests; `dayshift start FILE` hands over more, Ctrl-C ends")
+        self._told_over = over
 
     def _finished(self, once: bool) -> bool:
         if self._abandoned:
@@ -292,10 +302,8 @@ class Orchestrator:
         for record in records.values():
             self.records[record.id] = record
             match record.state:
-                case Running(ending=told) if self._crew.launched(record):
+                case Running() if self._crew.launched(record):
                     self._crew.adopt(record)
-                    if told:  # the earlier daemon may have died before the run heard of it
-                        self._crew.stop(record.id)
                 case Verifying():
                     self._crew.verify(record)
                 case Waiting():

@@ -24,6 +24,7 @@ log = logging.getLogger("dayshift.gateway")
 REQUEST_LIMIT = 64 * 1024 * 1024
 FORWARDED = frozenset({"/v1/messages", "/v1/messages/count_tokens"})
 DRAIN_SECONDS = 300  #: how long an answer nobody waits for is still read, to know what it cost
+LAST_SECONDS = 5.0  #: how long a closing gateway still reads answers; what is cut off then is charged at the worst case
 CLOSING_SECONDS = 0.5  #: an agent that is no longer served may still get this much of its answer
 # Connection-bound headers are not the proxy's to pass on; the credential is replaced; the answer must stay readable.
 DROPPED = frozenset({
@@ -124,7 +125,7 @@ class Gateway:
         """Serve nobody; answers still under way are read to their end first, for a bounded time."""
         await asyncio.gather(*map(self.close_task, list(self._runners)))
         if self._drains:
-            await asyncio.wait(self._drains, timeout=10)
+            await asyncio.wait(self._drains, timeout=LAST_SECONDS)
         if self._client:
             await self._client.close()
 

@@ -3,7 +3,6 @@
 A process group of its own keeps the terminal's Ctrl-C, which is the supervisor's to hear, from git at work.
 """
 
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,9 @@ IDENTITY = {
     "GIT_AUTHOR_NAME": "dayshift", "GIT_AUTHOR_EMAIL": "dayshift@localhost",
     "GIT_COMMITTER_NAME": "dayshift", "GIT_COMMITTER_EMAIL": "dayshift@localhost",
 }  # fmt: skip
+
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class GitError(Exception):
@@ -61,7 +63,7 @@ class Repository:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0",
+            "PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0",
             "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_OPTIONAL_LOCKS": "0",
             "GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(self.work_tree), **IDENTITY, **self.extra,
         }  # fmt: skip
@@ -73,7 +75,7 @@ def find(path: Path) -> Repository:
     def ask(*arguments: str) -> str:
         result = subprocess.run(
             ["git", *SAFE, "-C", str(path), "rev-parse", *arguments], capture_output=True, check=False, text=True,
-            env={"PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1",
+            env={"PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1",
                  "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"},
         )  # fmt: skip
         if result.returncode != 0:

@@ -31,7 +31,15 @@ JOINS = {
 
 ROOM_IMPORTS = {
     "orchestrator": {"daemon", "metrics"},
-    "daemon": {"admission", "agent", "crew", "desk", "evening", "metrics", "orchestrator"},  # the last for its type alone
+    "daemon": {
+        "admission",
+        "agent",
+        "crew",
+        "desk",
+        "evening",
+        "metrics",
+        "orchestrator",
+    },  # the last for its type alone
     "crew": {"agent"},
     "agent": set(),
     "metrics": set(),

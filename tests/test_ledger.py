@@ -118,7 +118,7 @@ def test_a_raised_cap_counts_from_the_next_request_on(ledger: Ledger) -> None:
 def test_the_refusal_says_what_is_needed_and_what_is_left(ledger: Ledger) -> None:
     outcome = ledger.reserve(asked(from_usd("0.41"), {TODAY: from_usd("0.30")}))
     assert isinstance(outcome, Refused)
-    assert outcome.detail == "$0.41 at most is needed, $0.30 of $0.30 is left"
+    assert outcome.detail == "$0.41 at most is needed, $0.30 of $0.30 is left: $0.11 too little"
 
 
 # --- closing ---------------------------------------------------------------------------------------
