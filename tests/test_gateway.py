@@ -1,0 +1,461 @@
+"""The gateway on a real socket before a real upstream: what passes, what is booked, what breaks and how."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from dayshift.gateway import Gateway, Refusal, Upstream, UsageReader
+from dayshift.messages import UsageReader as StreamReader
+from dayshift.model import Tokens, Usage
+from dayshift.rehearsal import events
+
+BODY = {
+    "model": "claude-sonnet-5-5",
+    "max_tokens": 100,
+    "stream": True,
+    "messages": [{"role": "user", "content": "hi"}],
+}
+USED = {"input_tokens": 11, "output_tokens": 22, "cache_read_input_tokens": 33, "cache_creation_input_tokens": 0}
+MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5", "usage": USED,
+           "content": [{"type": "text", "text": "word " * 100}], "stop_reason": "end_turn"}  # fmt: skip
+STREAM = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in events(MESSAGE)]
+HOOK = "/dayshift/hook"
+PATIENCE = 5
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Till:
+    """A meter that admits by number and writes down how each booking ended."""
+
+    def __init__(self) -> None:
+        self.admitted: list[bytes] = []
+        self.settled: dict[int, Tokens | None] = {}
+        self.ids: list[str] = []
+        self.voided: list[int] = []
+        self.refusal: Refusal | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def admit(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> Refusal | int:
+        await self.open.wait()
+        if self.refusal:
+            return self.refusal
+        self.admitted.append(body)
+        return len(self.admitted)
+
+    def reader(self, content_type: str) -> UsageReader:
+        assert "event-stream" in content_type or "json" in content_type
+        return StreamReader()
+
+    async def settle(self, booking: int, usage: Usage | None, request_id: str) -> None:
+        assert booking not in self.settled
+        self.settled[booking] = usage.tokens if usage else None
+        self.ids.append(request_id)
+
+    async def void(self, booking: int) -> None:
+        self.voided.append(booking)
+
+
+class Vendor:
+    """The API upstream: it remembers what it was sent and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Mapping[str, str], bytes]] = []
+        self.answer: Answer = streamed
+        self.url = ""
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append((request.path_qs, request.headers, await request.read()))
+        return await self.answer(request)
+
+
+async def begun(request: web.Request, **headers: str) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"content-type": "text/event-stream", "request-id": "req_7", **headers})
+    await response.prepare(request)
+    return response
+
+
+async def streamed(request: web.Request) -> web.StreamResponse:
+    response = await begun(request)
+    for each in STREAM:
+        await response.write(each)
+    return response
+
+
+async def broken(request: web.Request) -> web.StreamResponse:
+    response = await begun(request)
+    for each in STREAM[:5]:
+        await response.write(each)
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+def halting(at: asyncio.Event, go_on: asyncio.Event, first: int) -> Answer:
+    """Send so many events, say so, and send the rest when told."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if first == 0:
+            at.set()
+            await go_on.wait()
+        response = await begun(request)
+        for number, each in enumerate(STREAM):
+            if number == first and first:
+                at.set()
+                await go_on.wait()
+            await response.write(each)
+        return response
+
+    return answer
+
+
+def refusing(status: int, kind: str, **headers: str) -> Answer:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        shape = {"type": "error", "error": {"type": kind, "message": "words"}}
+        return web.json_response(shape, status=status, headers={"request-id": "req_8", **headers})
+
+    return answer
+
+
+class House:
+    """A gateway between one agent and the vendor."""
+
+    def __init__(self, socket: Path, till: Till, vendor: Vendor) -> None:
+        self.socket, self.till, self.vendor = socket, till, vendor
+        self.credential: Mapping[str, str] = {"x-api-key": "real"}
+        self.gateway = Gateway(till, self.hook, HOOK, lambda task: Upstream(vendor.url, self.credential))
+
+    async def hook(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
+        if call["tool"] == "bad":
+            raise RuntimeError("the guard is broken")
+        return {"for": task_id, "tool": call["tool"]}
+
+    @asynccontextmanager
+    async def agent(self) -> AsyncIterator[aiohttp.ClientSession]:
+        connector = aiohttp.UnixConnector(str(self.socket), limit=0)
+        async with aiohttp.ClientSession("http://gateway", connector=connector) as session:
+            yield session
+
+    async def ask(
+        self, path: str = "/v1/messages", method: str = "POST", body: Any = BODY, **headers: str
+    ) -> tuple[int, bytes]:
+        async with self.agent() as agent, agent.request(method, path, json=body, headers=headers) as response:
+            return response.status, await response.read()
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    vendor = Vendor()
+    app = web.Application(client_max_size=2**26)
+    app.router.add_route("*", "/{path:.*}", vendor.serve)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    vendor.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    with tempfile.TemporaryDirectory() as folder:
+        house = House(Path(folder) / "sockets" / "gateway.sock", Till(), vendor)
+        await house.gateway.start()
+        await house.gateway.open("task-1", house.socket)
+        yield house
+        await house.gateway.close()
+        await runner.cleanup()
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+EXACT = Tokens(input=11, output=22, cache_read=33)
+
+
+# --- what passes -----------------------------------------------------------------------------------
+
+
+async def test_an_answer_passes_byte_for_byte_and_is_settled_from_its_usage(house: House) -> None:
+    assert await house.ask() == (200, b"".join(STREAM))
+    assert house.till.settled == {1: EXACT}
+    assert house.till.ids == ["req_7"]
+    assert house.till.admitted == [house.vendor.seen[0][2]]
+    assert json.loads(house.vendor.seen[0][2]) == BODY
+
+
+async def test_headers_that_matter_go_both_ways(house: House) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        headers = {"anthropic-ratelimit-unified-status": "allowed", "retry-after": "7", "set-cookie": "a=b"}
+        return await begun(request, **headers)
+
+    house.vendor.answer = answer
+    sent = {"anthropic-version": "2023-06-01", "anthropic-beta": "a,b", "x-claude-code-session-id": "s-1"}
+    sent |= {"x-claude-code-agent-id": "a-1", "x-stainless-timeout": "600", "user-agent": "claude-cli/2.1.329"}
+    async with (
+        house.agent() as agent,
+        agent.post("/v1/messages?beta=true", json=BODY, headers={**sent, "accept-encoding": "gzip, br"}) as response,
+    ):
+        back = response.headers
+    path, seen, _ = house.vendor.seen[0]
+    assert path == "/v1/messages?beta=true"
+    assert {name: seen[name] for name in sent} == sent
+    assert seen["accept-encoding"] == "identity"
+    assert seen["host"] == house.vendor.url.removeprefix("http://")
+    assert (back["request-id"], back["anthropic-ratelimit-unified-status"], back["retry-after"]) == (
+        "req_7",
+        "allowed",
+        "7",
+    )
+    assert "set-cookie" not in back
+
+
+@pytest.mark.parametrize("credential", [{"x-api-key": "real"}, {"Authorization": "Bearer real"}])
+async def test_the_real_credential_takes_the_place_of_whatever_the_agent_sends(
+    house: House, credential: dict[str, str]
+) -> None:
+    house.credential = credential
+    await house.ask(
+        **{"x-api-key": "dummy", "Authorization": "Bearer dummy", "Cookie": "dummy", "proxy-authorization": "dummy"}
+    )
+    seen = house.vendor.seen[0][1]
+    assert "dummy" not in str(dict(seen))
+    assert {name: seen[name] for name in credential} == credential
+    assert len({"x-api-key", "authorization"} & {name.lower() for name in seen}) == 1
+
+
+async def test_the_first_words_arrive_before_the_last_are_sent(house: House) -> None:
+    at, go_on = asyncio.Event(), asyncio.Event()
+    house.vendor.answer = halting(at, go_on, first=2)
+    async with house.agent() as agent, agent.post("/v1/messages", json=BODY) as response:
+        first = b""
+        async with asyncio.timeout(PATIENCE):
+            while b"ping" not in first:
+                first += await response.content.readany()
+        assert (house.till.settled, house.gateway.busy("task-1")) == ({}, True)
+        go_on.set()
+        assert first + await response.read() == b"".join(STREAM)
+    await until(lambda: not house.gateway.busy("task-1"))
+
+
+async def test_counting_tokens_passes_and_is_not_booked(house: House) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"input_tokens": 5})
+
+    house.vendor.answer = answer
+    assert await house.ask("/v1/messages/count_tokens?beta=true") == (200, b'{"input_tokens": 5}')
+    assert (house.till.admitted, house.till.settled, house.till.voided) == ([], {}, [])
+
+
+async def test_a_large_request_passes_whole(house: House) -> None:
+    body = json.dumps({**BODY, "system": "x" * 8_000_000}).encode()
+    async with house.agent() as agent, agent.post("/v1/messages", data=BytesIO(body)) as response:
+        assert response.status == 200
+    _, headers, seen = house.vendor.seen[0]
+    assert (seen == body, headers["content-length"]) == (True, str(len(body)))
+
+
+async def test_twenty_at_once_are_all_under_way_and_all_settled(house: House) -> None:
+    arrived, everybody = [0], asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        arrived[0] += 1
+        if arrived[0] == 20:
+            everybody.set()
+        await everybody.wait()
+        return await streamed(request)
+
+    house.vendor.answer = answer
+    async with asyncio.timeout(PATIENCE), house.agent() as agent:
+
+        async def one() -> bytes:
+            async with agent.post("/v1/messages", json=BODY) as response:
+                return await response.read()
+
+        assert set(await asyncio.gather(*(one() for _ in range(20)))) == {b"".join(STREAM)}
+    assert house.till.settled == dict.fromkeys(range(1, 21), EXACT)
+
+
+# --- what does not ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/messages"), ("POST", "/v1/messages/batches"), ("POST", "/v1/complete"), ("POST", "/"), ("GET", HOOK),
+     ("POST", "/v1/messages/"), ("POST", "//v1/messages"), ("DELETE", "/v1/files/1"), ("GET", "/v1/models")],
+)  # fmt: skip
+async def test_what_is_not_served_is_not_found_and_reaches_nobody(house: House, method: str, path: str) -> None:
+    status, body = await house.ask(path, method)
+    assert (status, json.loads(body)["error"]["type"]) == (404, "not_found_error")
+    assert (house.vendor.seen, house.till.admitted) == ([], [])
+
+
+async def test_a_refusal_has_the_shape_the_cli_understands_and_nothing_leaves(house: House) -> None:
+    house.till.refusal = Refusal(402, "billing_error", "the day's budget is spent")
+    status, body = await house.ask()
+    assert status == 402
+    assert json.loads(body) == {
+        "type": "error", "error": {"type": "billing_error", "message": "the day's budget is spent"}
+    }  # fmt: skip
+    assert house.vendor.seen == []
+
+
+async def test_a_request_that_is_held_leaves_when_it_is_admitted(house: House) -> None:
+    house.till.open.clear()
+    asked = asyncio.create_task(house.ask())
+    await until(lambda: house.gateway.busy("task-1"))
+    await asyncio.sleep(0.05)
+    assert house.vendor.seen == []
+    house.till.open.set()
+    assert (await asked)[0] == 200
+
+
+async def test_a_held_request_whose_agent_hangs_up_never_leaves(house: House) -> None:
+    house.till.open.clear()
+    asked = asyncio.create_task(house.ask())
+    await until(lambda: house.gateway.busy("task-1"))
+    asked.cancel()
+    await until(lambda: not house.gateway.busy("task-1"))
+    house.till.open.set()
+    await asyncio.sleep(0.05)
+    assert (house.vendor.seen, house.till.admitted) == ([], [])
+
+
+# --- the guard's hook ------------------------------------------------------------------------------
+
+
+async def test_the_hook_is_asked_for_the_task_the_socket_belongs_to(house: House) -> None:
+    status, body = await house.ask(HOOK, body={"tool": "Bash"})
+    assert (status, json.loads(body)) == (200, {"for": "task-1", "tool": "Bash"})
+
+
+@pytest.mark.parametrize("call", [{"tool": "bad"}, {}, [], "x"])
+async def test_a_hook_that_fails_says_nothing_that_could_be_taken_for_a_yes(house: House, call: Any) -> None:
+    assert await house.ask(HOOK, body=call) == (500, b"")
+
+
+# --- what breaks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [0, 4], ids=["before the answer", "in the middle of it"])
+async def test_an_answer_nobody_waits_for_is_read_to_its_end_and_settled_exactly(house: House, first: int) -> None:
+    at, go_on = asyncio.Event(), asyncio.Event()
+    house.vendor.answer = halting(at, go_on, first)
+    asked = asyncio.create_task(house.ask())
+    await asyncio.wait_for(at.wait(), PATIENCE)
+    asked.cancel()
+    await until(lambda: not house.gateway.busy("task-1"))
+    assert house.till.settled == {}
+    go_on.set()
+    await until(lambda: house.till.settled)
+    assert house.till.settled == {1: EXACT}
+
+
+async def test_a_stream_that_is_cut_looks_cut_and_counts_at_its_worst(house: House) -> None:
+    house.vendor.answer = broken
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await house.ask()
+    assert (house.till.settled, house.till.voided) == ({1: None}, [])
+
+
+async def test_a_stream_that_ends_early_counts_at_its_worst(house: House) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await begun(request)
+        await response.write(b"".join(STREAM[:-1]))
+        return response
+
+    house.vendor.answer = answer
+    assert await house.ask() == (200, b"".join(STREAM[:-1]))
+    assert house.till.settled == {1: None}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (429, "rate_limit_error"),
+        (529, "overloaded_error"),
+    ],
+)
+async def test_an_error_upstream_passes_as_it_is_and_costs_nothing(house: House, status: int, kind: str) -> None:
+    house.vendor.answer = refusing(status, kind, **{"retry-after": "7", "x-should-retry": "true"})
+    async with house.agent() as agent, agent.post("/v1/messages", json=BODY) as response:
+        assert (response.status, response.headers["retry-after"], response.headers["x-should-retry"]) == (
+            status,
+            "7",
+            "true",
+        )
+        assert (await response.json())["error"]["type"] == kind
+    assert (house.till.voided, house.till.settled) == ([1], {})
+
+
+async def test_an_upstream_that_is_not_there_is_said_and_costs_nothing(house: House, unused_tcp_port: int) -> None:
+    house.vendor.url = f"http://127.0.0.1:{unused_tcp_port}"
+    status, body = await house.ask()
+    assert (status, json.loads(body)["error"]["type"]) == (502, "api_error")
+    assert (house.till.voided, house.till.settled) == ([1], {})
+
+
+async def test_an_upstream_that_hangs_up_without_a_word_counts_at_its_worst(house: House) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    house.vendor.answer = answer
+    assert (await house.ask())[0] == 502
+    assert len(house.vendor.seen) == 1  # it is not sent a second time
+    assert (house.till.voided, house.till.settled) == ([], {1: None})
+
+
+# --- sockets ---------------------------------------------------------------------------------------
+
+
+async def test_each_task_has_a_socket_of_its_own_and_only_its_user_may_use_it(house: House) -> None:
+    other = house.socket.with_name("other.sock")
+    await house.gateway.open("task-2", other)
+    assert json.loads((await house.ask(HOOK, body={"tool": "x"}))[1])["for"] == "task-1"
+    house.socket = other
+    assert json.loads((await house.ask(HOOK, body={"tool": "x"}))[1])["for"] == "task-2"
+    assert other.parent.stat().st_mode & 0o077 == 0
+
+
+async def test_a_task_is_served_again_on_the_same_path_and_then_no_more(house: House) -> None:
+    await house.gateway.open("task-1", house.socket)
+    assert (await house.ask())[0] == 200
+    await house.gateway.close_task("task-1")
+    assert not house.socket.exists()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await house.ask()
+
+
+async def test_a_stale_socket_is_replaced(house: House) -> None:
+    stale = house.socket.with_name("stale.sock")
+    stale.write_text("left by a daemon that was killed")
+    await house.gateway.open("task-1", stale)
+    house.socket = stale
+    assert (await house.ask())[0] == 200
+
+
+async def test_closing_reads_what_is_under_way_to_its_end_and_holds_nobody_up(house: House) -> None:
+    at, go_on = asyncio.Event(), asyncio.Event()
+    house.vendor.answer = halting(at, go_on, first=4)
+    asked = [asyncio.create_task(house.ask())]
+    await asyncio.wait_for(at.wait(), PATIENCE)
+    house.till.open.clear()
+    asked.append(asyncio.create_task(house.ask()))
+    await asyncio.sleep(0.05)
+    asyncio.get_running_loop().call_later(0.2, go_on.set)
+    async with asyncio.timeout(PATIENCE):
+        await house.gateway.close()
+    assert house.till.settled == {1: EXACT}
+    assert len(house.vendor.seen) == 1
+    await asyncio.gather(*asked, return_exceptions=True)

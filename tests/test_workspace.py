@@ -1,0 +1,325 @@
+"""An agent's worktree: made, kept, joined and removed, while the person's repository stays as it was."""
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dayshift import git, workspace
+from dayshift.audit import fingerprint
+from dayshift.git import GitError, NotARepository, Repository
+from dayshift.model import DiffStat
+from dayshift.workspace import Conflict, Tampered, Workspace, dirty_paths, head, joined
+
+
+def run(folder: Path, *words: str) -> str:
+    """What git says to a person in that folder."""
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def state_of(project: Repository) -> dict[str, object]:
+    """Everything a person sees of their repository, and every byte of their tree and index."""
+    tree = project.work_tree
+    files = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file() and ".git" not in path.parts}
+    said = [run(tree, *words) for words in (["branch", "-avv"], ["tag"], ["stash", "list"], ["log", "--oneline"])]
+    own = [(project.git_dir / name).read_bytes() for name in ("index", "HEAD", "config")]
+    return {"files": files, "said": said, "own": own}
+
+
+def other(place: Workspace, task_id: str) -> Workspace:
+    made = Workspace(place.folder.parent / task_id, place.project)
+    made.make(head(place.project))
+    return made
+
+
+def kept(place: Workspace, **contents: str) -> str:
+    """The commit of an agent that wrote these files; `src_orders` stands for src/orders.py."""
+    for name, text in contents.items():
+        (place.repo / name.replace("src_orders", "src/orders.py")).write_text(text)
+    return place.keep(head(place.project), "work")
+
+
+# --- make ------------------------------------------------------------------------------------------
+
+
+def test_a_worktree_stands_at_the_base_with_its_folders(place: Workspace) -> None:
+    assert run(place.repo, "rev-parse", "HEAD") == head(place.project)
+    assert run(place.repo, "status", "--porcelain", "--branch") == "## HEAD (no branch)"
+    assert (place.home.is_dir(), place.io.is_dir(), place.ready) == (True, True, True)
+    assert sorted(path.name for path in place.folder.iterdir()) == ["home", "io", "repo"]
+
+
+def test_making_it_again_keeps_the_agents_work(place: Workspace) -> None:
+    (place.repo / "README.md").write_text("changed\n")
+    place.make("HEAD~1")
+    assert (place.repo / "README.md").read_text() == "changed\n"
+
+
+def test_the_persons_repository_is_as_it_was(project: Repository, tmp_path: Path) -> None:
+    (project.work_tree / "README.md").write_text("half done\n")
+    run(project.work_tree, "add", "README.md")
+    (project.work_tree / "README.md").write_text("not yet staged\n")
+    before = state_of(project)
+    place = Workspace(tmp_path / "agent_workspaces" / "task-1", project)
+    place.make(head(project))
+    kept(place, new="x\n", src_orders="other\n")
+    place.make(head(project))
+    assert state_of(project) == before
+    place.remove()
+    assert state_of(project) == before
+
+
+def test_a_project_that_is_itself_a_worktree_will_do(project: Repository, tmp_path: Path) -> None:
+    run(project.work_tree, "worktree", "add", "-q", "-b", "second", str(tmp_path / "second"))
+    second = git.find(tmp_path / "second" / "src")
+    assert (second.work_tree, second.common_dir) == (tmp_path / "second", project.common_dir)
+    place = Workspace(tmp_path / "agent_workspaces" / "task-2", second)
+    place.make(head(second))
+    assert second.text("show", f"{kept(place, new='x')}:new") == "x"
+
+
+def test_removing_leaves_no_trace(place: Workspace) -> None:
+    kept(place, new="x")
+    place.remove()
+    assert not place.folder.exists()
+    assert run(place.project.work_tree, "worktree", "list").count("\n") == 0
+    assert run(place.project.work_tree, "for-each-ref", "refs/dayshift/") == ""
+
+
+@pytest.mark.parametrize("words", [["init", "-q", "--bare", "x"], ["init", "-q", "y"], ["version"]])
+def test_only_a_repository_with_a_tree_and_a_commit_is_a_project(tmp_path: Path, words: list[str]) -> None:
+    run(tmp_path, *words)
+    with pytest.raises((NotARepository, GitError), match=r"set `project:`|make a first one"):
+        head(git.find(tmp_path / words[-1]))
+
+
+# --- keep ------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_change_is_kept_and_the_patch_says_the_same(place: Workspace, tmp_path: Path) -> None:
+    base, repo = head(place.project), place.repo
+    (repo / ".gitignore").write_text("*.log\n")
+    (repo / "debug.log").write_text("noise\n")
+    (repo / "a folder").mkdir()
+    (repo / "a folder" / 'grün -> "x"').write_text("umlauts\n")
+    (repo / "picture").write_bytes(bytes(range(256)))
+    (repo / "script").write_text("#!/bin/sh\n")
+    (repo / "script").chmod(0o755)
+    (repo / "link").symlink_to("/etc/passwd")
+    (repo / "README.md").unlink()
+    (repo / "src" / "orders.py").write_text("ORDERS = []\nMORE = 1\n")
+    commit = place.keep(base, "work")
+    assert run(repo, "rev-parse", f"{commit}^", "refs/dayshift/task-1") == f"{base}\n{commit}"
+    names = place.project.run("ls-tree", "-r", "--name-only", "-z", commit).decode().split("\0")
+    assert sorted(names)[1:] == [".gitignore", 'a folder/grün -> "x"', "link", "picture", "script", "src/orders.py"]
+    assert place.diff_stat(base, commit) == DiffStat(
+        7, 5, 5, (".gitignore", "README.md", 'a folder/grün -> "x"', "link", "picture", "script", "src/orders.py")
+    )
+    run(tmp_path, "clone", "-q", str(place.project.work_tree), "again")
+    run(tmp_path / "again", "apply", "--index", str(place.folder / "changes.patch"))
+    assert run(tmp_path / "again", "write-tree") == run(repo, "rev-parse", f"{commit}^{{tree}}")
+
+
+def test_what_is_unchanged_is_the_base_itself(place: Workspace) -> None:
+    base = head(place.project)
+    assert place.keep(base, "work") == base
+    assert (place.folder / "changes.patch").read_bytes() == b""
+
+
+def test_keeping_touches_neither_the_agents_index_nor_its_head(place: Workspace) -> None:
+    (place.repo / "new").write_text("x")
+    kept(place)
+    assert run(place.repo, "status", "--porcelain") == "?? new"
+    assert run(place.repo, "rev-parse", "HEAD") == head(place.project)
+
+
+def test_keeping_again_replaces_what_was_kept(place: Workspace) -> None:
+    kept(place, new="one")
+    second = kept(place, new="two")
+    assert run(place.repo, "rev-parse", f"{second}^") == head(place.project)
+    assert run(place.repo, "show", "refs/dayshift/task-1:new") == "two"
+
+
+def test_odd_things_in_the_tree_do_not_lose_the_rest(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(place.repo / "pipe")
+    (place.repo / "gone").symlink_to("nowhere")
+    (place.repo / "secret").write_text("x")
+    (place.repo / "secret").chmod(0)
+    (place.repo / "sub" / ".GIT").mkdir(parents=True)
+    (place.repo / "sub" / ".GIT" / "config").write_text("x")
+    (place.repo / "line\nbreak").write_text("x")
+    os.close(os.open(os.fsencode(place.repo) + b"/\xff", os.O_CREAT))
+    monkeypatch.chdir(place.repo)  # a socket's name must be short
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind("door")
+    commit = kept(place, new="kept")
+    assert place.project.text("show", f"{commit}:new") == "kept"
+    assert place.project.run("show", f"{commit}:line\nbreak") == b"x"
+
+
+def test_a_patch_planted_as_a_link_is_replaced_not_followed(place: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    (place.folder / "changes.patch").symlink_to(tmp_path / "precious")
+    kept(place, new="x\n")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert "+x" in (place.folder / "changes.patch").read_text()
+
+
+# --- what an agent plants --------------------------------------------------------------------------
+
+RUNS = (
+    '[core]\n\tfsmonitor = "touch {mark}; false"\n[filter "x"]\n\tclean = touch {mark}; cat\n\tprocess = touch {mark}\n'
+)
+RUNS += '[diff "x"]\n\tcommand = touch {mark}; true\n\ttextconv = touch {mark}; cat\n'
+
+
+def plant_nested(place: Workspace, config: str) -> None:
+    run(place.repo, "init", "-q", "sub")
+    with (place.repo / "sub" / ".git" / "config").open("a") as file:
+        file.write(config)
+    (place.repo / "sub" / "file").write_text("x")
+
+
+def plant_nested_file(place: Workspace, config: str) -> None:
+    plant_nested(place, config)
+    (place.repo / "sub" / ".git").rename(place.home / "elsewhere")
+    (place.repo / "sub" / ".git").write_text(f"gitdir: {place.home / 'elsewhere'}\n")
+
+
+def plant_nested_commit(place: Workspace, config: str) -> None:
+    plant_nested(place, "")
+    run(place.repo / "sub", "add", "file")
+    run(place.repo / "sub", "commit", "-q", "-m", "x")
+    with (place.repo / "sub" / ".git" / "config").open("a") as file:
+        file.write(config)
+
+
+def plant_bare(place: Workspace, config: str) -> None:
+    run(place.repo, "init", "-q", "--bare", "sub")
+    with (place.repo / "sub" / "config").open("a") as file:
+        file.write(config)
+
+
+def plant_home(place: Workspace, config: str) -> None:
+    for name in (place.home / ".gitconfig", place.repo / ".gitconfig", place.repo / ".gitmodules"):
+        name.write_text(config)
+
+
+def plant_git_folder(place: Workspace, config: str) -> None:
+    (place.repo / ".git").unlink()
+    run(place.repo, "init", "-q")
+    with (place.repo / ".git" / "config").open("a") as file:
+        file.write(config)
+
+
+PLANTS = [plant_nested, plant_nested_file, plant_nested_commit, plant_bare, plant_home, plant_git_folder]
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_nothing_an_agent_plants_is_run_by_the_supervisors_git(place: Workspace, tmp_path: Path, plant) -> None:  # type: ignore[no-untyped-def]
+    mark = tmp_path / "ran"
+    (place.repo / ".gitattributes").write_text("* filter=x diff=x\n")
+    plant(place, RUNS.format(mark=mark))
+    (place.repo / "README.md").write_text("changed\n")
+    base = head(place.project)
+    commit = place.keep(base, "work")
+    place.diff_stat(base, commit)
+    fingerprint(place.project, place.repository)
+    dirty_paths(place.project)
+    assert not mark.exists()
+    assert run(place.project.work_tree, "show", f"{commit}:README.md") == "changed"
+
+
+@pytest.mark.parametrize("plant", [plant_nested, plant_nested_file, plant_git_folder])
+def test_the_same_plants_do_run_in_anybody_elses_git(place: Workspace, tmp_path: Path, plant) -> None:  # type: ignore[no-untyped-def]
+    plant(place, RUNS.format(mark=tmp_path / "ran"))
+    run(place.repo if plant is plant_git_folder else place.repo / "sub", "status")
+    assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("plant", [plant_nested, plant_nested_file, plant_nested_commit])
+def test_nested_repositories_are_left_out(place: Workspace, plant) -> None:  # type: ignore[no-untyped-def]
+    plant(place, "")
+    commit = kept(place, new="x")
+    assert workspace.nested_repositories(place.repo) == ["sub"]
+    assert run(place.repo, "ls-tree", "--name-only", commit).split() == ["README.md", "new", "src"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ln -sfn elsewhere .git",
+        "rm .git",
+        "rm .git; mkdir .git",
+        "echo gitdir: /tmp > .git",
+        "rm .git; mkfifo .git",
+        ": > .git",
+    ],
+)
+def test_a_git_file_that_is_not_the_supervisors_is_refused(place: Workspace, script: str) -> None:
+    place.check()
+    subprocess.run(["/bin/sh", "-c", f"cp .git elsewhere; {script}"], cwd=place.repo, check=True)
+    with pytest.raises(Tampered):
+        place.check()
+
+
+# --- dependencies ----------------------------------------------------------------------------------
+
+
+def test_what_dependencies_made_is_joined(place: Workspace) -> None:
+    commits = [(name, kept(other(place, name), **{name: name})) for name in ("task-a", "task-b", "task-c")]
+    result = joined(place.project, commits)
+    assert run(place.repo, "ls-tree", "--name-only", result).split() == [
+        "README.md",
+        "src",
+        "task-a",
+        "task-b",
+        "task-c",
+    ]
+    assert place.project.text("merge-base", result, commits[0][1]) == commits[0][1]
+
+
+def test_changes_far_apart_in_one_file_are_joined(place: Workspace) -> None:
+    top = kept(other(place, "task-a"), src_orders="TOP = 1\nORDERS = []\n\n\ndef page():\n    return ORDERS\n")
+    end = kept(other(place, "task-b"), src_orders="ORDERS = []\n\n\ndef page():\n    return ORDERS[:9]\n")
+    result = joined(place.project, [("task-a", top), ("task-b", end)])
+    text = workspace.read_at(place.project, result, "src/orders.py")
+    assert (text.count("TOP = 1"), text.count("[:9]")) == (1, 1)
+
+
+def test_a_clash_names_the_tasks_and_the_file(place: Workspace) -> None:
+    commits = [(name, kept(other(place, name), src_orders=f"{name}\n", ok=name)) for name in ("task-a", "task-b")]
+    with pytest.raises(Conflict, match=r"task-a and task-b changed the same lines in ok, src/orders\.py"):
+        joined(place.project, commits)
+
+
+def test_one_dependency_or_none_that_changed_anything_needs_no_join(place: Workspace) -> None:
+    base, made = head(place.project), kept(place, new="x")
+    assert joined(place.project, [("a", made)]) == made
+    assert joined(place.project, [("a", made), ("b", made)]) == made
+    assert run(place.repo, "diff", joined(place.project, [("a", base), ("b", made)]), made) == ""
+
+
+# --- the person's tree -----------------------------------------------------------------------------
+
+
+def test_what_agents_start_without_is_named(project: Repository) -> None:
+    assert dirty_paths(project) == []
+    for name in ("README.md", "src/orders.py", "a new file", "grün"):
+        (project.work_tree / name).write_text("x")
+    run(project.work_tree, "add", "src/orders.py")
+    assert sorted(dirty_paths(project)) == ["README.md", "a new file", "grün", "src/orders.py"]
+
+
+def test_a_renamed_file_is_missed_under_both_names(project: Repository) -> None:
+    run(project.work_tree, "mv", "README.md", "READ ME.md")
+    assert dirty_paths(project) == ["READ ME.md", "README.md"]
+
+
+def test_files_are_read_at_a_commit(project: Repository) -> None:
+    assert workspace.read_at(project, "HEAD~1", "src/orders.py") == "ORDERS = []\n"
+    assert workspace.read_at(project, "HEAD", "src/orders.py", limit=6) == "ORDERS"
+    with pytest.raises(GitError, match="nothing"):
+        workspace.read_at(project, "HEAD", "nothing")
