@@ -1,6 +1,7 @@
 """One agent: a run of a task's session in the sandbox, from launch to its last process. It knows no other agent."""
 
 import asyncio
+import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from dayshift import audit, claude_code, files, questions, verification
 from dayshift.clock import Clock, rfc3339
 from dayshift.gateway import Gateway
+from dayshift.git import GitError
 from dayshift.home import Home
 from dayshift.model import (
     Active,
@@ -23,10 +25,10 @@ from dayshift.model import (
     RunEnded,
     Verified,
 )  # fmt: skip
-from dayshift.sandbox import LAYERS, NO_SANDBOX, SOCKET_NAME, Sandbox
+from dayshift.sandbox import LAYERS, NO_SANDBOX, RELAY_PORT, SOCKET_NAME, Sandbox, Unfenced
 from dayshift.spool import MARK, Ended, LaunchFailed, Spool
 from dayshift.toolchain import Toolchain
-from dayshift.workspace import Workspace
+from dayshift.workspace import Tampered, Workspace
 
 LOOK_SECONDS = 0.1  #: how often a run's files are looked at
 BLOCK = 1 << 20
@@ -80,21 +82,15 @@ class Agent:
 
     async def launch(self, base: str, model: str, prompt: str, seconds: float, max_output_tokens: int) -> None:
         """Make the workspace, take the fingerprint, open the gateway, start the run. Else SetupFailed."""
-        fresh = not self.workspace.ready
         await asyncio.to_thread(self.workspace.make, base)
         questions.clear_from_agent(self.workspace.io)
-        if fresh:
-            await self._set_up()
+        await self._set_up_once()
         await self._take_fingerprint()
         files.write_atomically(self.spool.folder / "base", base)
         await self.open_gateway()
         self._prepared(base)
-        command = claude_code.command(
-            CLI_INSIDE, self.session, self.resuming, model, self.around.tools, [self.workspace.folder]
-        )
-        sandbox = self._sandbox(max_output_tokens, reach_model=True)
         try:
-            argv = sandbox.argv(command, status=True)
+            argv = self._command_line(model, max_output_tokens)
             await asyncio.to_thread(self.spool.launch, argv, {MARK: self.mark}, prompt, self._stream_file, seconds)
         except (LaunchFailed, OSError) as error:
             raise SetupFailed(str(error)) from error
@@ -141,6 +137,14 @@ class Agent:
         found = await asyncio.to_thread(audit.fingerprint, self.workspace.project, self.workspace.repository)
         files.write_json(self.spool.folder / "fingerprint.json", asdict(found))
 
+    async def _set_up_once(self) -> None:
+        """Set the worktree up unless an earlier run got through with it."""
+        done = self.around.home.runs(self.record.id) / "set-up"
+        if not done.exists():
+            await self._set_up()
+            done.parent.mkdir(parents=True, exist_ok=True)
+            done.touch()
+
     async def _set_up(self) -> None:
         """Bring in what git ignores but builds need, then run the person's setup commands in the sandbox."""
         for name in self.around.share if self.around.copy_shared else ():
@@ -158,7 +162,22 @@ class Agent:
 
     def wrap(self, command: list[str]) -> list[str]:
         """The command in this agent's sandbox, with no model to reach."""
+        if not self.around.sandboxed:
+            return Unfenced(self.workspace.repo, self.workspace.home, self._environment(0)).argv(command)
         return self._sandbox(0, reach_model=False).argv(command)
+
+    def _command_line(self, model: str, max_output_tokens: int) -> list[str]:
+        """The whole run: the CLI, the relay to its gateway, and the sandbox round both."""
+        cli = CLI_INSIDE if self.around.sandboxed else self.around.cli
+        command = claude_code.command(
+            cli, self.session, self.resuming, model, self.around.tools, [self.workspace.folder]
+        )
+        if self.around.sandboxed:
+            return self._sandbox(max_output_tokens, reach_model=True).argv(command, status=True)
+        port = free_port()
+        environment = self._environment(max_output_tokens, port)
+        unfenced = Unfenced(self.workspace.repo, self.workspace.home, environment, self._sockets, port)
+        return unfenced.argv([*command, *claude_code.settings_file(port)])
 
     def _sandbox(self, max_output_tokens: int, reach_model: bool) -> Sandbox:
         return Sandbox(
@@ -168,8 +187,8 @@ class Agent:
             sockets=self._sockets if reach_model else None, managed=self._managed if reach_model else None,
         )  # fmt: skip
 
-    def _environment(self, max_output_tokens: int) -> dict[str, str]:
-        words = claude_code.environment(max_output_tokens, self.around.subscription) if max_output_tokens else {}
+    def _environment(self, max_output_tokens: int, port: int = RELAY_PORT) -> dict[str, str]:
+        words = claude_code.environment(max_output_tokens, self.around.subscription, port) if max_output_tokens else {}
         path = ":".join(map(str, self.around.toolchain.path)) or "/usr/bin:/bin"
         return {**self.around.environment, **self.around.toolchain.environment, "LANG": "C.UTF-8", "TERM": "dumb",
                 "PATH": path, **words, MARK: self.mark}  # fmt: skip
@@ -229,8 +248,8 @@ class Agent:
         seconds = self.spool.seconds(self.around.clock.now())
         found = await asyncio.to_thread(self._audit)
         audited = (self.spool.folder / "fingerprint.json").exists()
-        commit = await asyncio.to_thread(self._keep)
-        self.around.put(RunEnded(self.record.id, self._exit(ended, found, audited), seconds, commit))
+        commit, unkept = await asyncio.to_thread(self._keep)
+        self.around.put(RunEnded(self.record.id, self._exit(ended, (*found, *unkept), audited), seconds, commit))
 
     def _take_in(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -298,12 +317,17 @@ class Agent:
         changed = audit.findings(audit.Fingerprint(**saved), after, self.record.runs, proven=self.around.sandboxed)
         return (*changed, *planted)
 
-    def _keep(self) -> str | None:
-        self.workspace.check()
-        assert self.record.base is not None
-        return self.workspace.keep(
-            self.record.base, f"{self.record.id}: {self.record.task.name} (run {self.record.runs})"
-        )
+    def _keep(self) -> tuple[str | None, tuple[Finding, ...]]:
+        """The commit the work is kept as; if it cannot be kept, why, as a finding."""
+        run, base = self.record.runs, self.record.base
+        assert base is not None
+        try:
+            self.workspace.check()
+            return self.workspace.keep(base, f"{self.record.id}: {self.record.task.name} (run {run})"), ()
+        except Tampered as error:
+            return None, (Finding(run, f"the agent replaced its worktree's .git file: {error}", True),)
+        except (GitError, OSError) as error:
+            return None, (Finding(run, f"the work could not be kept: {error}", False),)
 
     def _exit(self, ended: Ended, found: tuple[Finding, ...], audited: bool) -> Exit:
         result = self.result
@@ -340,6 +364,13 @@ class Agent:
         present = verification.deliverables(record.task, self.workspace, record.base, stat.paths)
         passed = await verification.validations(record.task, self.wrap)
         self.around.put(Verified(record.id, (*present, *passed)))
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 class _Stream:

@@ -58,11 +58,8 @@ class Crew:
 
     def stop(self, task_id: str) -> None:
         """End the task's run, or what is being prepared or verified for it."""
-        agent = self._agents.get(task_id)
-        if agent is not None and agent.launched:
-            agent.stop()
-        elif task_id in self._work:
-            self._work[task_id].cancel()
+        # Later, so that work which has only just been begun has taken its first step and can see to its own end.
+        asyncio.get_running_loop().call_soon(self._stop, task_id)
 
     def verify(self, record: Record) -> None:
         """Check the task's work, up to its Verified."""
@@ -91,7 +88,15 @@ class Crew:
 
     # --- how it is done ------------------------------------------------------------------------------
 
+    def _stop(self, task_id: str) -> None:
+        agent = self._agents.get(task_id)
+        if agent is not None and agent.launched:
+            agent.stop()
+        elif task_id in self._work:
+            self._work[task_id].cancel()
+
     def _begin(self, record: Record, work: Coroutine[Any, Any, None]) -> None:
+        self._agents.pop(record.id, None)
         task = asyncio.create_task(work, name=f"agent {record.id}")
         self._work[record.id] = task
         task.add_done_callback(lambda done: self._over(record, done))

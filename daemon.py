@@ -181,6 +181,7 @@ class Daemon:
         await self._gateway.start()
         if self._rehearsal:
             await self._rehearsal.start()
+        inbox.forget_replies(self._home)
         self._restore()
         if day is not None:
             self._orchestrator.put(HandedIn(day))

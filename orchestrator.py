@@ -302,8 +302,10 @@ class Orchestrator:
         for record in records.values():
             self.records[record.id] = record
             match record.state:
-                case Running() if self._crew.launched(record):
+                case Running(ending=told) if self._crew.launched(record):
                     self._crew.adopt(record)
+                    if told:  # the earlier daemon may have died before the run heard of it
+                        self._crew.stop(record.id)
                 case Verifying():
                     self._crew.verify(record)
                 case Waiting():

@@ -16,7 +16,6 @@ from dayshift.money import Pico, from_usd
 from dayshift.sandbox import RELAY_PORT
 
 OLDEST = (2, 1, 295)  #: the first release whose hooks can be told to block when they fail (`onFailure`)
-GATEWAY = f"http://127.0.0.1:{RELAY_PORT}"
 HOOK_PATH = "/dayshift/hook"
 HOOK_SECONDS = 30
 QUESTION_TOOL = "AskUserQuestion"
@@ -105,11 +104,16 @@ def command(
     return words
 
 
-def environment(max_output_tokens: int, subscription: bool) -> dict[str, str]:
+def gateway(port: int) -> str:
+    """Where the CLI finds its gateway."""
+    return f"http://127.0.0.1:{port}"
+
+
+def environment(max_output_tokens: int, subscription: bool, port: int = RELAY_PORT) -> dict[str, str]:
     """What the CLI needs to know; the credential is a dummy, the gateway puts the real one in its place."""
     credential = "CLAUDE_CODE_OAUTH_TOKEN" if subscription else "ANTHROPIC_API_KEY"
     return {
-        "ANTHROPIC_BASE_URL": GATEWAY,
+        "ANTHROPIC_BASE_URL": gateway(port),
         credential: "held-by-the-gateway",
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(max_output_tokens),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -120,9 +124,14 @@ def environment(max_output_tokens: int, subscription: bool) -> dict[str, str]:
     }
 
 
-def managed_settings() -> dict[str, Any]:
+def settings_file(port: int) -> list[str]:
+    """The same settings as arguments, where nothing can be bound on /etc/claude-code. They are easier to turn."""
+    return ["--settings", json.dumps(managed_settings(port))]
+
+
+def managed_settings(port: int = RELAY_PORT) -> dict[str, Any]:
     """Settings an agent cannot turn: bound on /etc/claude-code they outrank every other file."""
-    hook = {"type": "http", "url": GATEWAY + HOOK_PATH, "timeout": HOOK_SECONDS, "onFailure": "block"}
+    hook = {"type": "http", "url": gateway(port) + HOOK_PATH, "timeout": HOOK_SECONDS, "onFailure": "block"}
     return {
         "allowManagedHooksOnly": True,
         "allowManagedPermissionRulesOnly": True,
@@ -156,10 +165,14 @@ def _decision(decision: str, **more: Any) -> dict[str, Any]:
 
 def asked(tool_input: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """The text and the options of an AskUserQuestion call."""
-    questions = [each for each in tool_input.get("questions", []) if isinstance(each, dict)]
+    questions = [each for each in _list(tool_input.get("questions")) if isinstance(each, dict)]
     text = "\n\n".join(str(each.get("question", "")) for each in questions)
-    choices = [option for each in questions for option in each.get("options", []) if isinstance(option, dict)]
+    choices = [option for each in questions for option in _list(each.get("options")) if isinstance(option, dict)]
     return text, tuple(str(option.get("label", "")) for option in choices)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def answer(tool_input: Mapping[str, Any], text: str) -> dict[str, Any]:

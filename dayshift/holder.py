@@ -18,6 +18,7 @@ import sys
 import time
 
 PROTOCOL = 1
+STATUS_FD = "{status-fd}"  #: stands in the launch's argv for the pipe on which bubblewrap reports
 BUSY, USED = 75, 76
 PR_SET_CHILD_SUBREAPER = 36
 POLL_SECONDS = 0.2
@@ -82,10 +83,11 @@ def send(pid: int, number: int) -> None:
 
 
 class Run:
-    """One sandboxed process tree, from launch to the last process's end."""
+    """One process tree, from launch to the last process's end; in a sandbox, bubblewrap tells how it goes."""
 
     def __init__(self, spool: str, launch: dict) -> None:  # type: ignore[type-arg]
         self.spool, self.launch = spool, launch
+        self.sandboxed = STATUS_FD in launch["argv"]
         self.init: int | None = None  # pid of the namespace's first process, as seen from here
         self.code: int | None = None
         self.how = "exited"
@@ -93,9 +95,10 @@ class Run:
         self.pending = b""
 
     def start(self) -> None:
-        """Start bubblewrap with the run's command."""
+        """Start the run's command."""
         self.status, writer = os.pipe()
-        argv = [str(writer) if word == "{status-fd}" else word for word in self.launch["argv"]]
+        argv = [str(writer) if word == STATUS_FD else word for word in self.launch["argv"]]
+        given = (writer,) if self.sandboxed else ()
         errors = os.path.join(self.spool, "stderr")
         with (
             open(self.launch["stdin"], "rb") as stdin,
@@ -103,19 +106,24 @@ class Run:
             open(errors, "ab") as stderr,
         ):
             self.process = subprocess.Popen(
-                argv, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=(writer,), env=self.launch["environment"]
+                argv, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=given, env=self.launch["environment"]
             )
         os.close(writer)
         self.deadline = time.monotonic() + self.launch["seconds"]
 
     def follow(self) -> None:
-        """Until the main process ended: read bubblewrap's status, obey stop, keep the deadline."""
-        while self.code is None:
-            readable, _, _ = select.select([self.status], [], [], POLL_SECONDS)
-            if readable and not self.read_status():
-                break
+        """Until the main process ended: listen, obey stop, keep the deadline."""
+        while self.code is None and self.goes_on():
             self.check_end()
         self.end_namespace()
+
+    def goes_on(self) -> bool:
+        """Wait a moment for news; False when there will be no more."""
+        if not self.sandboxed:
+            time.sleep(POLL_SECONDS)
+            return self.process.poll() is None
+        readable, _, _ = select.select([self.status], [], [], POLL_SECONDS)
+        return self.read_status() if readable else True
 
     def read_status(self) -> bool:
         """Take in what bubblewrap says; False when it has said everything."""
@@ -160,20 +168,22 @@ class Run:
     def finish(self) -> None:
         """Collect what is left and record the end."""
         returned = self.process.wait()
-        reap_all()
+        end_children()
         output = os.open(self.launch["stdout"], os.O_RDONLY)
         os.fsync(output)
         os.close(output)
         code = returned if self.code is None else self.code
         # bubblewrap reports an exit code only of a command that it could start.
-        launched = self.code is not None or "{status-fd}" not in self.launch["argv"]
+        launched = self.code is not None or not self.sandboxed
         record = {"code": code, "how": self.how, "launched": launched, "ended": time.time()}
         put(self.spool, "exit.json", record)
 
 
-def reap_all() -> None:
-    """Wait for every process that was left to us."""
+def end_children() -> None:
+    """End and collect every process that was left to us: as subreaper we are the parent of all that lost theirs."""
     while True:
+        for pid in children(os.getpid()):
+            send(pid, signal.SIGKILL)
         try:
             os.wait()
         except ChildProcessError:

@@ -9,6 +9,7 @@ from dayshift import files
 from dayshift.home import Home
 
 REPLY_SUFFIX = ".reply"
+REPLY_SECONDS = 60  #: no command waits longer for its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ def pending(home: Home) -> list[Request]:
         else:
             path.rename(path.with_suffix(".broken"))
     return found
+
+
+def forget_replies(home: Home) -> None:
+    """Take away answers to commands that stopped waiting."""
+    for path in home.inbox.glob(f"*{REPLY_SUFFIX}"):
+        if time.time() - path.stat().st_mtime > REPLY_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def done(home: Home, name: str, reply: list[str], ok: bool) -> None:

@@ -84,13 +84,32 @@ class Sandbox:
         return words
 
     def _relayed(self, command: Sequence[str]) -> list[str]:
-        """The command, with the relay beside it when there is a gateway to reach; it starts when the relay listens."""
-        if not self.sockets:
-            return list(command)
-        listen = f"TCP-LISTEN:{RELAY_PORT},bind=127.0.0.1,fork,reuseaddr,backlog=128"
-        relay = f"socat {listen} UNIX-CONNECT:{SOCKET_FOLDER / SOCKET_NAME} &"
-        ready = f"n=0; until grep -q :{RELAY_PORT:04X} /proc/net/tcp || [ $((n += 1)) -gt 500 ]; do sleep 0.01; done"
-        return ["/bin/sh", "-c", f'{relay} {ready}; exec "$@"', "sh", *command]
+        return relayed(command, RELAY_PORT, SOCKET_FOLDER) if self.sockets else list(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfenced:
+    """No sandbox, by the person's own choice: the same folder, home and environment, but nothing holds the agent in."""
+
+    repo: Path
+    home: Path
+    environment: Mapping[str, str]
+    sockets: Path | None = None
+    port: int = RELAY_PORT  #: one an agent: the host's loopback is shared
+
+    def argv(self, command: Sequence[str], status: bool = False) -> list[str]:
+        """The command with exactly that environment; no holder gets a status of it."""
+        variables = [f"{name}={value}" for name, value in {"HOME": str(self.home), **self.environment}.items()]
+        inner = relayed(command, self.port, self.sockets) if self.sockets else list(command)
+        return ["/usr/bin/env", "--ignore-environment", f"--chdir={self.repo}", *variables, *inner]
+
+
+def relayed(command: Sequence[str], port: int, sockets: Path) -> list[str]:
+    """The command with a relay from a loopback port to the gateway's socket beside it; it starts when that listens."""
+    listen = f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=128"
+    relay = f"socat {listen} UNIX-CONNECT:{sockets / SOCKET_NAME} &"
+    ready = f"n=0; until grep -q :{port:04X} /proc/net/tcp || [ $((n += 1)) -gt 500 ]; do sleep 0.01; done"
+    return ["/bin/sh", "-c", f'{relay} {ready}; exec "$@"', "sh", *command]
 
 
 def _system() -> list[str]:
