@@ -219,7 +219,7 @@ def test_a_folder_or_a_dangling_link_in_the_place_of_the_file_is_refused(home: H
     assert told(home) == ["config: there is no such file; check the path"]
     file.unlink()
     file.mkdir()
-    assert told(home) == ["config: cannot be read (Is a directory); give a readable text file"]
+    assert told(home) == ["config: orchestrator.yaml is not a regular file; give a text file of at most 256 KiB"]
 
 
 def test_a_linked_file_is_read(home: Home, tmp_path: Path) -> None:

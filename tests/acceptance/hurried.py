@@ -1,0 +1,27 @@
+"""dayshift whose minutes are short, so that a test need not wait for whole ones. Only tests start this."""
+
+import sys
+from typing import Any
+
+import agent
+import daemon
+import orchestrator
+from dayshift import decisions
+from dayshift.model import Record
+
+TASK_MINUTE, SILENT_MINUTE, GRACE = 8.0, 10.0, 2.0
+
+
+def seconds_left(record: Record) -> float:
+    return record.task.timeout_minutes * TASK_MINUTE - (record.active_seconds - record.forgiven_seconds)
+
+
+def surroundings(**facts: Any) -> agent.Surroundings:
+    return agent.Surroundings(**{**facts, "silence_seconds": facts["silence_seconds"] / 60 * SILENT_MINUTE})
+
+
+if __name__ == "__main__":
+    decisions.seconds_left = seconds_left
+    vars(daemon)["Surroundings"] = surroundings
+    agent.RESULT_GRACE = GRACE
+    sys.exit(orchestrator.main())

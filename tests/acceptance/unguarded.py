@@ -1,0 +1,11 @@
+"""dayshift with a guard that lets everything pass: what still holds then, the kernel holds. Only tests start this."""
+
+import sys
+
+import daemon
+import orchestrator
+from dayshift.model import Verdict
+
+if __name__ == "__main__":
+    vars(daemon)["judge"] = lambda tool, tool_input, policy: Verdict(True)
+    sys.exit(orchestrator.main())
