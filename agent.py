@@ -139,11 +139,9 @@ class Agent:
 
     async def _set_up_once(self) -> None:
         """Set the worktree up unless an earlier run got through with it."""
-        done = self.around.home.runs(self.record.id) / "set-up"
-        if not done.exists():
+        if not self.workspace.set_up.exists():
             await self._set_up()
-            done.parent.mkdir(parents=True, exist_ok=True)
-            done.touch()
+            self.workspace.set_up.touch()
 
     async def _set_up(self) -> None:
         """Bring in what git ignores but builds need, then run the person's setup commands in the sandbox."""

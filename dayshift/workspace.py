@@ -54,6 +54,11 @@ class Workspace:
         return self.project.common_dir / "worktrees" / f"{OWN_WORKTREE}{self.task_id}"
 
     @property
+    def set_up(self) -> Path:
+        """A mark that the worktree was set up; it goes with the worktree, and no agent can make it."""
+        return self._admin / "dayshift-set-up"
+
+    @property
     def repository(self) -> Repository:
         """The worktree, addressed so that nothing in it can redirect git."""
         return Repository(self._admin, self.project.common_dir, self.repo)
