@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -217,8 +216,7 @@ class Daemon:
     def _discard_rehearsed(self, record: Record) -> None:
         """A rehearsal holds nothing to keep; a run of it that an earlier daemon left is ended first."""
         spool = Spool(self._home.run(record.id, record.runs))
-        spool.stop()
-        spool.reap(mark(self._home, record))
+        spool.end(mark(self._home, record))
         discard(self._home, record)
 
     async def _wake(self) -> None:
@@ -368,4 +366,3 @@ def _log_to(path: Path) -> None:
         filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    sys.excepthook = lambda kind, error, trace: log.critical("daemon ended by a fault", exc_info=(kind, error, trace))

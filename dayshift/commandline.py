@@ -3,6 +3,7 @@
 import importlib
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ import click
 
 from dayshift import home as homes
 from dayshift.home import Home
+
+log = logging.getLogger("dayshift")
 
 OK, TASK_FAILED, BAD_INPUT, BAD_ENVIRONMENT, BUDGET_REACHED = 0, 1, 2, 3, 4
 
@@ -118,3 +121,13 @@ def run(arguments: Sequence[str] | None, parts: Parts) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return OK
+    except Exception as error:  # the boundary: a fault in the program is one line here and whole in the log
+        log.critical("a fault in the program", exc_info=True)
+        click.echo(f"a fault in the program: {type(error).__name__}: {error}{_where_logged()}", err=True)
+        return BAD_ENVIRONMENT
+
+
+def _where_logged() -> str:
+    """The file that holds the whole of it; where there is none, the whole of it."""
+    files = [each.baseFilename for each in logging.getLogger().handlers if isinstance(each, logging.FileHandler)]
+    return f"; see {files[0]}" if files else f"\n{traceback.format_exc()}"

@@ -9,6 +9,7 @@ Exit status of the starting process: 0 the run is on, 75 somebody else holds it,
 
 import ctypes
 import fcntl
+import io
 import json
 import os
 import select
@@ -22,6 +23,7 @@ STATUS_FD = "{status-fd}"  #: stands in the launch's argv for the pipe on which 
 BUSY, USED = 75, 76
 PR_SET_CHILD_SUBREAPER = 36
 POLL_SECONDS = 0.2
+BLOCK = 1 << 16
 GRACE_SECONDS = 3.0
 
 
@@ -95,39 +97,51 @@ class Run:
         self.pending = b""
 
     def start(self) -> None:
-        """Start the run's command."""
-        self.status, writer = os.pipe()
+        """Start the command. It gets no descriptor of a file: through /proc it could open that anew and rewrite it."""
+        status, writer = os.pipe()
         argv = [str(writer) if word == STATUS_FD else word for word in self.launch["argv"]]
         given = (writer,) if self.sandboxed else ()
-        errors = os.path.join(self.spool, "stderr")
-        with (
-            open(self.launch["stdin"], "rb") as stdin,
-            open(self.launch["stdout"], "ab") as stdout,
-            open(errors, "ab") as stderr,
-        ):
+        with in_memory(self.launch["stdin"]) as stdin:
             self.process = subprocess.Popen(
-                argv, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=given, env=self.launch["environment"]
-            )
+                argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=given,
+                env=self.launch["environment"],
+            )  # fmt: skip
         os.close(writer)
+        self.status = status
+        self.sinks = {
+            self.process.stdout.fileno(): appended(self.launch["stdout"]),  # type: ignore[union-attr]
+            self.process.stderr.fileno(): appended(os.path.join(self.spool, "stderr")),  # type: ignore[union-attr]
+        }
+        self.open = {status, *self.sinks}
         self.deadline = time.monotonic() + self.launch["seconds"]
 
     def follow(self) -> None:
         """Until the main process ended: listen, obey stop, keep the deadline."""
         while self.code is None and self.goes_on():
+            self.listen(POLL_SECONDS)
             self.check_end()
         self.end_namespace()
 
     def goes_on(self) -> bool:
-        """Wait a moment for news; False when there will be no more."""
-        if not self.sandboxed:
-            time.sleep(POLL_SECONDS)
-            return self.process.poll() is None
-        readable, _, _ = select.select([self.status], [], [], POLL_SECONDS)
-        return self.read_status() if readable else True
+        """Whether the main process may still be there; of a sandbox bubblewrap's status tells."""
+        return self.status in self.open if self.sandboxed else self.process.poll() is None
 
-    def read_status(self) -> bool:
-        """Take in what bubblewrap says; False when it has said everything."""
-        data = os.read(self.status, 65536)
+    def listen(self, seconds: float) -> None:
+        """Wait that long for news, and take it in: bubblewrap's status, the command's output."""
+        if not self.open:
+            time.sleep(seconds)
+            return
+        for source in select.select(list(self.open), [], [], seconds)[0]:
+            data = os.read(source, BLOCK)
+            if not data:
+                self.open.discard(source)
+            elif source == self.status:
+                self.read_status(data)
+            else:
+                write_all(self.sinks[source], data)
+
+    def read_status(self, data: bytes) -> None:
+        """Take in what bubblewrap says."""
         lines = (self.pending + data).split(b"\n")
         self.pending = lines.pop()
         for line in lines:
@@ -135,7 +149,6 @@ class Run:
             self.code = facts.get("exit-code", self.code)
             if "child-pid" in facts:
                 self.note_namespace(facts["child-pid"])
-        return bool(data)
 
     def note_namespace(self, init: int) -> None:
         """Write down the namespace's first process, so that a dead holder's run can still be ended."""
@@ -167,16 +180,42 @@ class Run:
 
     def finish(self) -> None:
         """Collect what is left and record the end."""
-        returned = self.process.wait()
+        while self.process.poll() is None:
+            self.listen(POLL_SECONDS)
         end_children()
-        output = os.open(self.launch["stdout"], os.O_RDONLY)
-        os.fsync(output)
-        os.close(output)
+        while self.open:
+            self.listen(POLL_SECONDS)
+        for sink in self.sinks.values():
+            os.fsync(sink)
+        returned = self.process.returncode
         code = returned if self.code is None else self.code
         # bubblewrap reports an exit code only of a command that it could start.
         launched = self.code is not None or not self.sandboxed
         record = {"code": code, "how": self.how, "launched": launched, "ended": time.time()}
         put(self.spool, "exit.json", record)
+
+
+def in_memory(path: str) -> io.BufferedRandom:
+    """The file's content as an anonymous file of its own, at its beginning."""
+    memory = os.fdopen(os.memfd_create("prompt"), "r+b")
+    with open(path, "rb") as file:
+        memory.write(file.read())
+    memory.seek(0)
+    return memory
+
+
+def appended(path: str) -> int:
+    """A descriptor that adds to the end of the file."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def write_all(sink: int, data: bytes) -> None:
+    """Write it whole; what a full disk does not take is lost, and the run goes on."""
+    try:
+        while data:
+            data = data[os.write(sink, data) :]
+    except OSError:
+        pass
 
 
 def end_children() -> None:

@@ -16,6 +16,7 @@ import psutil
 
 from dayshift import files, holder
 
+END_SECONDS = 15.0  #: the holder's grace for the command, and time to write its records
 MARK = "DAYSHIFT_RUN"  #: environment variable every process of a run carries
 REAP_SECONDS = 5.0
 
@@ -100,6 +101,15 @@ class Spool:
     def stop(self) -> None:
         """Tell the holder to end the run; it obeys within a fraction of a second and kills after its grace."""
         (self.folder / "stop").touch()
+
+    def end(self, mark: str) -> None:
+        """End the run if it lives, and wait until its holder has written everything down."""
+        if self.alive:
+            self.stop()
+        deadline = time.monotonic() + END_SECONDS
+        while self.alive and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.reap(mark)
 
     def stderr_tail(self, limit: int = 2000) -> str:
         """The last words of the run's standard error."""

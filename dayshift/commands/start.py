@@ -89,7 +89,8 @@ def _prove(prepared: preparation.Preparation) -> None:
         click.echo(
             "WARNING: sandbox: none. Nothing but the guard keeps agents from your repository and network.", err=True
         )
-    click.echo("trying to break out of the sandbox and past the guard …", err=True)
+    else:
+        click.echo("trying to break out of the sandbox and past the guard …", err=True)
     try:
         preparation.must_hold(preparation.prove(prepared))
     except preparation.Unprepared as error:
