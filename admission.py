@@ -8,8 +8,9 @@ from datetime import date
 
 from dayshift import messages
 from dayshift.clock import Clock, day_of
+from dayshift.events import Active, CapReached, Event
 from dayshift.gateway import Refusal, UsageReader
-from dayshift.model import Active, CapReached, Event, Record, Usage
+from dayshift.model import Record, Usage
 from dayshift.money import Pico, shown
 from dayshift.prices import Prices, Rates, Unpriced
 from metrics import Admitted, Ledger, Refused, Reservation, Waiting, day_window, task_window

@@ -10,29 +10,18 @@ from pathlib import Path
 
 from dayshift import audit, claude_code, files, questions, verification
 from dayshift.clock import Clock, rfc3339
+from dayshift.events import Active, Event, Overdue, Prepared, RunEnded, Verified
 from dayshift.gateway import Gateway
 from dayshift.git import GitError
 from dayshift.home import Home
-from dayshift.model import (
-    Active,
-    Ask,
-    Event,
-    Exit,
-    Finding,
-    Overdue,
-    Prepared,
-    Record,
-    RunEnded,
-    Verified,
-)  # fmt: skip
+from dayshift.model import Ask, Exit, Finding, Record
 from dayshift.sandbox import LAYERS, NO_SANDBOX, RELAY_PORT, SOCKET_NAME, Sandbox, Unfenced
 from dayshift.spool import MARK, Ended, LaunchFailed, Spool
+from dayshift.stream import Stream
 from dayshift.toolchain import Toolchain
 from dayshift.workspace import Tampered, Workspace
 
 LOOK_SECONDS = 0.1  #: how often a run's files are looked at
-BLOCK = 1 << 20
-LONGEST_LINE = 16 << 20  #: a longer line of the stream is passed over
 RESULT_GRACE = 30.0  #: after its closing word the CLI has this long to exit
 CLI_INSIDE = Path("/opt/claude-code/claude")
 
@@ -233,7 +222,7 @@ class Agent:
     async def follow(self) -> None:
         """Read the run's stream to its end, keep its work, and report how it ended: exactly one RunEnded."""
         self.touch()
-        stream = _Stream(self._stream_file, self.spool.offset)
+        stream = Stream(self._stream_file, self.spool.offset)
         overdue = False
         while (ended := self.spool.ended()) is None:
             self._take_in(stream.lines())
@@ -369,29 +358,3 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
-
-
-class _Stream:
-    """Whole lines of a growing file, from an offset on, in blocks; an over-long line is passed over."""
-
-    def __init__(self, path: Path, offset: int) -> None:
-        self._path, self._offset, self._rest = path, offset, b""
-
-    def lines(self, final: bool = False) -> list[bytes]:
-        """The lines that became whole since the last call; with `final` also what stands without a newline."""
-        whole: list[bytes] = []
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                while chunk := file.read(BLOCK):
-                    self._offset += len(chunk)
-                    *ready, self._rest = (self._rest + chunk).split(b"\n")
-                    whole += ready
-                    if len(self._rest) > LONGEST_LINE:
-                        self._rest = b""
-        except FileNotFoundError:
-            return []
-        if final and self._rest:
-            whole.append(self._rest)
-            self._rest = b""
-        return [line for line in whole if line.strip()]

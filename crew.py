@@ -10,7 +10,8 @@ from typing import Any
 from agent import Agent, SetupFailed, Surroundings
 from dayshift import decisions, git, workspace
 from dayshift.disposal import discard
-from dayshift.model import Exit, Record, RunEnded
+from dayshift.events import RunEnded
+from dayshift.model import Exit, Record
 from dayshift.spool import Spool
 
 log = logging.getLogger("dayshift.crew")

@@ -19,11 +19,12 @@ from dayshift import claude_code, decisions, files, git, inbox, instructions, re
 from dayshift.clock import Clock, SystemClock, day_of, rfc3339
 from dayshift.disposal import discard
 from dayshift.documents import BadDocument
+from dayshift.events import HandedIn, Order, Ordered, StopAsked, Tick
 from dayshift.gateway import Gateway, Upstream
 from dayshift.guard.judge import judge
 from dayshift.home import Home
 from dayshift.hook import Hook
-from dayshift.model import Day, HandedIn, Order, Ordered, Record, StopAsked, Tick
+from dayshift.model import Day, Record
 from dayshift.money import Pico, from_usd
 from dayshift.preparation import Preparation
 from dayshift.rehearsal import Rehearsal

@@ -8,8 +8,10 @@ from typing import Any
 
 from dayshift import files, git, inbox, questions, records, workspace
 from dayshift.clock import Clock
+from dayshift.events import Answered, Event
 from dayshift.home import Home
-from dayshift.model import Answered, Day, Event, Question, Record, Waiting
+from dayshift.model import Day, Question, Record
+from dayshift.states import Waiting
 from dayshift.status import TaskSpend, status_facts
 
 log = logging.getLogger("dayshift")

@@ -5,10 +5,11 @@ from datetime import date
 from pathlib import Path
 
 from dayshift import decisions, git, workspace
-from dayshift.model import DiffStat, Parked, ParkReason, Record
+from dayshift.model import DiffStat, Record
 from dayshift.money import Pico
 from dayshift.report import AuditLine, DayFacts, SpendRow
 from dayshift.sandbox import NO_SANDBOX
+from dayshift.states import Parked, ParkReason
 from metrics import Ledger, Line, task_window
 
 STRICT = (

@@ -10,30 +10,24 @@ from typing import Any, Protocol
 
 from dayshift import decisions, verification
 from dayshift.clock import Clock
-from dayshift.model import (
+from dayshift.events import (
     Active,
     Answered,
     CapReached,
-    Day,
     Denied,
-    Ending,
     Event,
     HandedIn,
     Order,
     Ordered,
     Overdue,
-    ParkReason,
     Prepared,
-    Question,
-    Record,
     RunEnded,
-    Running,
     StopAsked,
     Tick,
     Verified,
-    Verifying,
-    Waiting,
-)  # fmt: skip
+)
+from dayshift.model import Day, Question, Record
+from dayshift.states import Ending, ParkReason, Running, Verifying, Waiting
 
 log = logging.getLogger("dayshift")
 

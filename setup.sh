@@ -39,6 +39,6 @@ if [ ! -x .venv/bin/python ]; then
     "$python" -m venv .venv
 fi
 say "installing the Python packages and the pinned Claude Code CLI (about 100 MB) into .venv"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,dev]'
+.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[cli,dev]'
 cp pyproject.toml "$stamp"
 say "done"

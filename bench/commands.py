@@ -12,9 +12,10 @@ from pathlib import Path
 
 from dayshift import files
 from dayshift.home import Home
-from dayshift.model import Question, Record, Running, Task, Tokens, Usage, Waiting
+from dayshift.model import Question, Record, Task, Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.questions import Mailbox
+from dayshift.states import Running, Waiting
 from dayshift.status import TaskSpend, status_facts
 from metrics import Admitted, Ledger, Reservation, day_window, task_window
 

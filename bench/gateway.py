@@ -22,9 +22,10 @@ from aiohttp import ClientSession, TCPConnector, UnixConnector, web
 from admission import Admission, Caps
 from dayshift.clock import SystemClock
 from dayshift.gateway import Gateway, Upstream
-from dayshift.model import Queued, Record, Task
+from dayshift.model import Record, Task
 from dayshift.prices import load_prices
 from dayshift.rehearsal import events
+from dayshift.states import Queued
 from metrics import Ledger
 
 MODEL = "claude-haiku-4-5"

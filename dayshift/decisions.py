@@ -4,31 +4,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dayshift.model import (
-    Answer,
-    Ask,
+from dayshift.events import Order, RunEnded
+from dayshift.model import Answer, Ask, Check, Day, Exit, Finding, Question, Record, Task
+from dayshift.states import (
     Cancelled,
-    Check,
-    Day,
     Done,
     Ending,
-    Exit,
     Failed,
-    Finding,
     Halted,
-    Order,
     Parked,
     ParkReason,
-    Question,
     Queued,
-    Record,
-    RunEnded,
     Running,
     State,
-    Task,
     Verifying,
     Waiting,
-)  # fmt: skip
+)
 
 GO_ON = "Go on where you stopped."
 MOST_MISHAPS = 6  #: runs in a row lost through no fault of the task before it is left to the person

@@ -3,10 +3,17 @@
 import hashlib
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 INSTALLATION = Path(__file__).resolve().parent.parent
+SHARED = Path(sys.prefix, "share", "dayshift")  #: where an installed package has its data files
+
+
+def shipped_config() -> Path:
+    """The config folder that came with the program: in a clone its own, else the installed one."""
+    return next((top / "config" for top in (INSTALLATION, SHARED) if (top / "config").is_dir()), SHARED / "config")
 
 
 @dataclass(frozen=True, slots=True)

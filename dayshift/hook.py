@@ -5,7 +5,8 @@ from typing import Any
 
 from dayshift import claude_code
 from dayshift.clock import Clock
-from dayshift.model import Blocked, Denied, Event, Verdict
+from dayshift.events import Denied, Event
+from dayshift.model import Blocked, Verdict
 
 # Of several questions in one turn the CLI keeps only one; the others would be lost without a word.
 ONE_AT_A_TIME = "dayshift: ask one question at a time; ask this one again after the first is answered"

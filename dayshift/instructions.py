@@ -10,7 +10,7 @@ import jinja2
 
 from dayshift import documents
 from dayshift.documents import BadDocument, Problem
-from dayshift.home import INSTALLATION, Home
+from dayshift.home import Home, shipped_config
 from dayshift.model import Task
 from dayshift.money import shown
 
@@ -64,7 +64,7 @@ def read_documents(home: Home) -> Documents:
 
 def _chosen(home: Home, name: str) -> Path:
     own = home.config / name
-    return own if own.exists() or own.is_symlink() else INSTALLATION / "config" / name
+    return own if own.exists() or own.is_symlink() else shipped_config() / name
 
 
 def render(task: Task, context: Mapping[str, str], parts: Documents, places: Places, earlier: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The vocabulary of the program: tasks, their states, and what can happen to them. Standard library only."""
+"""The vocabulary of the program: tasks and what is known of them. Standard library only."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from dayshift.money import Pico
+from dayshift.states import ENDED, State
 
 TASK_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -49,134 +50,6 @@ class Day:
     tasks: tuple[Task, ...]
     max_cost: Pico | None = None
     source: str = ""
-
-
-# --- states: the facts of a state live in the state that owns them ---------------------------------
-
-
-class ParkReason(StrEnum):
-    """Why a task rests although nobody is asked anything, and so what lets it go on."""
-
-    cap = "cap"  #: a budget is spent; goes on when there is headroom (next day with carry_over, or a higher cap)
-    usage_limit = "usage limit"  #: the provider said when it serves again
-    stop = "stop"  #: the person stopped the program; goes on at the next start
-    paused = "paused"  #: the person paused it; goes on at `resume`
-    provider = "provider unavailable"  #: the API could not be reached; tried again later
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """Ready to run, or to run again, once its dependencies are done and a slot is free."""
-
-    since: datetime
-    not_before: datetime | None = None
-    name = "queued"
-    reason = ""
-
-
-class Ending(StrEnum):
-    """Why the supervisor is ending a run that is still going on."""
-
-    parked = "parked"
-    halted = "halted"
-    cancelled = "cancelled"
-    silent = "silent"
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """One process works on it."""
-
-    since: datetime
-    run: int
-    ending: Ending | None = None  #: set once the supervisor has told the run to end
-    detail: str = ""  #: of the ending, in words a person reads
-    park: ParkReason | None = None  #: why, if it ends to be parked
-    name = "running"
-
-    @property
-    def reason(self) -> str:
-        """Why it is being ended, or nothing."""
-        return f"ending: {self.detail}" if self.ending else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """It asked the person; nothing runs and nothing costs until the answer is there."""
-
-    since: datetime
-    question: int
-    name = "waiting"
-
-    @property
-    def reason(self) -> str:
-        """The question it waits for."""
-        return f"question {self.question}"
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """It rests, resumable, until its reason is gone."""
-
-    since: datetime
-    why: ParkReason
-    detail: str = ""
-    until: datetime | None = None
-    name = "parked"
-
-    @property
-    def reason(self) -> str:
-        """The reason in words."""
-        return f"{self.why}: {self.detail}" if self.detail else str(self.why)
-
-
-@dataclass(frozen=True, slots=True)
-class Verifying:
-    """The agent says it is finished; its deliverables and validations are being checked."""
-
-    since: datetime
-    name = "verifying"
-    reason = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Deliverables present, validations green."""
-
-    since: datetime
-    name = "done"
-    reason = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """It ended without what was asked for."""
-
-    since: datetime
-    reason: str
-    name = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Halted:
-    """Ended by the guard or the audit."""
-
-    since: datetime
-    reason: str
-    name = "halted"
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """Ended by the person."""
-
-    since: datetime
-    reason: str = "by the person"
-    name = "cancelled"
-
-
-State = Queued | Running | Waiting | Parked | Verifying | Done | Failed | Halted | Cancelled
-ENDED = (Done, Failed, Halted, Cancelled)
 
 
 # --- facts about a task ----------------------------------------------------------------------------
@@ -326,122 +199,6 @@ class Record:
         return isinstance(self.state, ENDED)
 
 
-# --- what can happen -------------------------------------------------------------------------------
-
-
-class Order(StrEnum):
-    """What a person can tell a task, or all of them."""
-
-    pause = "pause"
-    resume = "resume"
-    cancel = "cancel"
-    retry = "retry"
-
-
-@dataclass(frozen=True, slots=True)
-class HandedIn:
-    """A day file was given; `request` names who waits for a reply."""
-
-    day: Day
-    request: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """The person told one task, or with None every task, something; `request` names who waits for a reply."""
-
-    order: Order
-    task_id: str | None
-    request: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """The workspace stands; the run's process is about to be started in it."""
-
-    task_id: str
-    run: int
-    base: str
-    layers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Active:
-    """A sign of life from a run, in a few words."""
-
-    task_id: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """The guard refused a tool call."""
-
-    task_id: str
-    blocked: Blocked
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The person answered."""
-
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class CapReached:
-    """A request of this task can not be paid for within the named budget."""
-
-    task_id: str
-    window: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnded:
-    """No process of the run is left."""
-
-    task_id: str
-    exit: Exit
-    seconds: float
-    commit: str | None = None  #: what the agent's work was kept as, None if nothing could be kept
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Deliverables and validations were checked."""
-
-    task_id: str
-    checks: tuple[Check, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Overdue:
-    """A run has said nothing for too long."""
-
-    task_id: str
-    run: int
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class StopAsked:
-    """End the program: `drain` lets running agents finish, otherwise they are parked."""
-
-    drain: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time has passed."""
-
-
-Event = (
-    HandedIn | Ordered | Prepared | Active | Denied | Answered | CapReached | RunEnded | Verified
-    | Overdue | StopAsked | Tick
-)  # fmt: skip
-
-
 # --- money on the wire -----------------------------------------------------------------------------
 
 
@@ -471,13 +228,3 @@ class Usage:
     speed: str = "standard"
     geo: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The most one request can cost (pico-USD), fixed before it leaves the machine."""
-
-    model: str
-    worst_case: Pico
-    max_input_tokens: int
-    max_output_tokens: int

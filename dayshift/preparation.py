@@ -11,7 +11,7 @@ from dayshift import claude_code, selftest, toolchain
 from dayshift.guard.judge import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
-from dayshift.home import INSTALLATION, Home
+from dayshift.home import Home, shipped_config
 from dayshift.prices import Prices, load_prices
 from dayshift.settings import Settings
 
@@ -97,7 +97,7 @@ def policy_of(home: Home) -> Policy:
     """The guard's policy, the home's own or the program's; Unprepared if it does not hold together."""
     path = home.config / "policy.yaml"
     try:
-        policy = load_policy(path if path.exists() else INSTALLATION / "config" / "policy.yaml")
+        policy = load_policy(path if path.exists() else shipped_config() / "policy.yaml")
     except ValueError as error:
         raise Unprepared([str(error)]) from error
     if failed := check_examples(policy):

@@ -7,13 +7,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from dayshift import files, model
+from dayshift import files, states
 from dayshift.home import Home
 from dayshift.model import Day, Record
 
 STATES = {state.name: state for state in (
-    model.Queued, model.Running, model.Waiting, model.Parked, model.Verifying,
-    model.Done, model.Failed, model.Halted, model.Cancelled,
+    states.Queued, states.Running, states.Waiting, states.Parked, states.Verifying,
+    states.Done, states.Failed, states.Halted, states.Cancelled,
 )}  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dayshift.clock import rfc3339
 from dayshift.files import read_json
 from dayshift.money import Pico, from_usd, shown, to_usd
+from dayshift.states import Waiting
 
 if TYPE_CHECKING:  # `status` must answer at once, and the vocabulary takes longer to import than all of this file
     from pathlib import Path
@@ -76,8 +77,6 @@ def status_facts(record: Record, spend: TaskSpend, activity: str, now: datetime)
 
 
 def _open_question(record: Record) -> dict[str, Any] | None:
-    from dayshift.model import Waiting
-
     if not isinstance(record.state, Waiting):
         return None
     number = record.state.question

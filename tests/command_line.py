@@ -11,9 +11,10 @@ from typing import IO, Any
 
 from dayshift import files, inbox, records
 from dayshift.home import Home
-from dayshift.model import Question, Record, State, Task, Tokens, Waiting
+from dayshift.model import Question, Record, Task, Tokens
 from dayshift.money import from_usd
 from dayshift.questions import Mailbox
+from dayshift.states import State, Waiting
 from dayshift.status import TaskSpend, status_facts
 
 ROOT = Path(__file__).parent.parent

@@ -5,36 +5,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from dayshift.model import (
-    Answer,
+from dayshift.events import (
     Answered,
-    Ask,
-    Blocked,
     CapReached,
-    Check,
-    Day,
     Denied,
     Event,
-    Exit,
-    Finding,
     HandedIn,
     Order,
     Ordered,
     Overdue,
-    Parked,
     Prepared,
-    Question,
-    Queued,
-    Record,
     RunEnded,
-    Running,
-    State,
     StopAsked,
-    Task,
     Tick,
     Verified,
-    Waiting,
 )
+from dayshift.model import Answer, Ask, Blocked, Check, Day, Exit, Finding, Question, Record, Task
+from dayshift.states import Parked, Queued, Running, State, Waiting
 from orchestrator import Commits, Orchestrator
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -14,11 +14,13 @@ import pytest
 from aiohttp import web
 
 from admission import FEWEST_OUTPUT_TOKENS, LOOK_AGAIN_SECONDS, Admission, Caps, WholeAnswer
+from dayshift.events import Active, CapReached, Event
 from dayshift.gateway import Gateway, Refusal, Upstream
 from dayshift.messages import SLACK, UsageReader
-from dayshift.model import Active, CapReached, Event, Queued, Record, Task, Tokens, Usage
+from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import Pico, from_usd
 from dayshift.prices import Prices, load_prices
+from dayshift.states import Queued
 from metrics import Ledger, Spend, day_window, task_window
 
 DAY = date(2026, 11, 20)

@@ -11,7 +11,8 @@ import yaml
 
 from dayshift import git, records
 from dayshift.home import Home
-from dayshift.model import Done, Failed, Parked, ParkReason, Record, Running, State
+from dayshift.model import Record
+from dayshift.states import Done, Failed, Parked, ParkReason, Running, State
 from dayshift.workspace import Workspace
 from tests.command_line import NOON, ROOT, add, everything, run
 

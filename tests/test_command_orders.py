@@ -12,8 +12,8 @@ import pytest
 from dayshift import files, inbox
 from dayshift.commands.stop import gone
 from dayshift.home import Home
-from dayshift.model import Parked, ParkReason, Running
 from dayshift.questions import Mailbox
+from dayshift.states import Parked, ParkReason, Running
 from tests.command_line import NOON, QUESTION, ROOT, add, answer_text, ask, daemon, environment, obeys, run
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dayshift import files
 from dayshift.home import Home
-from dayshift.model import Done, Running
+from dayshift.states import Done, Running
 from tests.command_line import NOON, ROOT, add, ask, daemon, environment, everything, run, started
 
 

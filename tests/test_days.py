@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from dayshift import decisions
-from dayshift.model import (
+from dayshift.states import (
     Cancelled,
     Done,
     Ending,

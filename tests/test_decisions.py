@@ -10,26 +10,9 @@ from hypothesis import strategies as st
 
 from dayshift import decisions
 from dayshift.decisions import LATER, LIMIT_MARGIN
-from dayshift.model import (
-    Ask,
-    Done,
-    Ending,
-    Event,
-    Failed,
-    Halted,
-    Order,
-    Ordered,
-    Parked,
-    ParkReason,
-    Queued,
-    Record,
-    Running,
-    State,
-    StopAsked,
-    Tick,
-    Verifying,
-    Waiting,
-)
+from dayshift.events import Event, Order, Ordered, StopAsked, Tick
+from dayshift.model import Ask, Record
+from dayshift.states import Done, Ending, Failed, Halted, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
 from tests.house import (
     HOUR,
     NINE,

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from dayshift import git, inbox, records
+from dayshift.events import Answered, Event
 from dayshift.home import Home
-from dayshift.model import Answered, Day, Done, Event, Question, Record, Running, Tokens, Waiting
+from dayshift.model import Day, Question, Record, Tokens
 from dayshift.money import from_usd
+from dayshift.states import Done, Running, Waiting
 from dayshift.status import TaskSpend
 from desk import Desk, kept_day
 from tests.house import NINE, SECOND, TODAY, FakeClock, question, record, task

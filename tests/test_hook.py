@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from dayshift.events import Denied, Event
 from dayshift.hook import ONE_AT_A_TIME, Hook
-from dayshift.model import Blocked, Denied, Event, Verdict
+from dayshift.model import Blocked, Verdict
 from tests.house import NINE, FakeClock
 
 ONE = {"questions": [{"question": "Which page size?", "options": [{"label": "20"}, {"label": "50"}]}]}

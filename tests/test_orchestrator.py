@@ -4,7 +4,9 @@ import pytest
 
 from dayshift import decisions
 from dayshift.decisions import GO_ON, MOST_MISHAPS
-from dayshift.model import Failed, Parked, Record, Tick
+from dayshift.events import Tick
+from dayshift.model import Record
+from dayshift.states import Failed, Parked
 from orchestrator import Commits
 from tests.histories import HISTORIES
 from tests.house import (

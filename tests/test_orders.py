@@ -2,13 +2,13 @@
 
 import pytest
 
-from dayshift.model import (
+from dayshift.events import Order
+from dayshift.states import (
     Cancelled,
     Done,
     Ending,
     Failed,
     Halted,
-    Order,
     Parked,
     ParkReason,
     Running,

@@ -5,10 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dayshift.model import (
-    Event,
-    RunEnded,
-)
+from dayshift.events import Event, RunEnded
 from tests.house import (
     ASKED,
     LIMITED,

@@ -11,26 +11,18 @@ from hypothesis import strategies as st
 
 from dayshift import records
 from dayshift.home import Home
-from dayshift.model import (
-    Answer,
-    Blocked,
+from dayshift.model import Answer, Blocked, Check, Complexity, Day, Finding, Question, Record, Task
+from dayshift.states import (
     Cancelled,
-    Check,
-    Complexity,
-    Day,
     Done,
     Ending,
     Failed,
-    Finding,
     Halted,
     Parked,
     ParkReason,
-    Question,
     Queued,
-    Record,
     Running,
     State,
-    Task,
     Verifying,
     Waiting,
 )

@@ -13,25 +13,7 @@ from markdown_it.token import Token
 
 from dayshift.home import Home
 from dayshift.markdown import clean
-from dayshift.model import (
-    Answer,
-    Blocked,
-    Check,
-    DiffStat,
-    Done,
-    Failed,
-    Finding,
-    Halted,
-    Parked,
-    ParkReason,
-    Question,
-    Queued,
-    Record,
-    State,
-    Task,
-    Tokens,
-    Waiting,
-)
+from dayshift.model import Answer, Blocked, Check, DiffStat, Finding, Question, Record, Task, Tokens
 from dayshift.money import from_usd
 from dayshift.report import (
     AuditLine,
@@ -45,6 +27,7 @@ from dayshift.report import (
     share,
     write,
 )
+from dayshift.states import Done, Failed, Halted, Parked, ParkReason, Queued, State, Waiting
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 TOKENS = Tokens(input=1200, output=340, cache_read=90_000, cache_write_5m=800)

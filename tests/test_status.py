@@ -12,8 +12,9 @@ import pytest
 
 from dayshift.files import write_json
 from dayshift.home import Home
-from dayshift.model import (
-    Blocked,
+from dayshift.model import Blocked, Question, Record, Task, Tokens
+from dayshift.money import from_usd
+from dayshift.states import (
     Cancelled,
     Done,
     Ending,
@@ -21,17 +22,12 @@ from dayshift.model import (
     Halted,
     Parked,
     ParkReason,
-    Question,
     Queued,
-    Record,
     Running,
     State,
-    Task,
-    Tokens,
     Verifying,
     Waiting,
 )
-from dayshift.money import from_usd
 from dayshift.status import COLUMNS, TaskSpend, as_lines, read_all, status_facts, table_rows
 
 NOW = datetime(2026, 11, 20, 10, 4, 7, tzinfo=UTC)

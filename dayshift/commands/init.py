@@ -8,7 +8,7 @@ import click
 
 from dayshift import files, git
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
-from dayshift.home import INSTALLATION, Home
+from dayshift.home import Home, shipped_config
 
 EXAMPLE = Path(__file__).parent.parent / "templates" / "first-day.yaml"
 
@@ -41,9 +41,9 @@ def init(context: Context, folder: Path) -> None:
 
 def _wanted(home: Home) -> Iterator[tuple[Path, bytes]]:
     """The files of a new home with their content."""
-    sources = sorted(path for path in (INSTALLATION / "config").glob("*") if path.suffix in (".yaml", ".md"))
+    sources = sorted(path for path in shipped_config().glob("*") if path.suffix in (".yaml", ".md"))
     if not sources:
-        raise Failure(f"{INSTALLATION} has no config folder to copy from; install dayshift anew", BAD_ENVIRONMENT)
+        raise Failure(f"{shipped_config()} is not there to copy from; install dayshift anew", BAD_ENVIRONMENT)
     for source in sources:
         yield home.config / source.name, source.read_bytes()
     today = datetime.now(UTC).astimezone().date()

@@ -7,8 +7,8 @@ import click
 from dayshift import inbox
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import REPLY_SECONDS, daemon, task_status
+from dayshift.events import Order
 from dayshift.home import Home
-from dayshift.model import Order
 from dayshift.status import read_all
 
 

@@ -73,3 +73,12 @@ def test_what_an_agent_leaves_running_ends_with_its_run(ended: House) -> None:
     assert (background["state"], background["runs"]) == ("done", 1)
     assert float(background["active_seconds"]) < 60
     assert left_behind(ended) == []
+
+
+def test_an_agent_cannot_rewrite_its_own_record(house: House) -> None:
+    rewrite = "for each in 0 1 2; do : > /proc/$PPID/fd/$each; done; echo tried"
+    day = house.day({"id": "forger", "rehearsal": [{"bash": rewrite}, {"text": "Done."}]})
+    assert house.run("start", day, "--rehearse", "--once").code == 0
+    assert '"subtype":"init"' in house.stream("forger")
+    assert (house.home.run("forger", 1) / "prompt.md").read_text().strip()
+    assert house.task("forger")["runs"] == 1

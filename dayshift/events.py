@@ -1,0 +1,119 @@
+"""What can happen to tasks: the events the Orchestrator handles. Standard library only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dayshift.model import Answer, Blocked, Check, Day, Exit
+
+
+class Order(StrEnum):
+    """What a person can tell a task, or all of them."""
+
+    pause = "pause"
+    resume = "resume"
+    cancel = "cancel"
+    retry = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """A day file was given; `request` names who waits for a reply."""
+
+    day: Day
+    request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The person told one task, or with None every task, something; `request` names who waits for a reply."""
+
+    order: Order
+    task_id: str | None
+    request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The workspace stands; the run's process is about to be started in it."""
+
+    task_id: str
+    run: int
+    base: str
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A sign of life from a run, in a few words."""
+
+    task_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The guard refused a tool call."""
+
+    task_id: str
+    blocked: Blocked
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The person answered."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class CapReached:
+    """A request of this task can not be paid for within the named budget."""
+
+    task_id: str
+    window: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """No process of the run is left."""
+
+    task_id: str
+    exit: Exit
+    seconds: float
+    commit: str | None = None  #: what the agent's work was kept as, None if nothing could be kept
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Deliverables and validations were checked."""
+
+    task_id: str
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A run has said nothing for too long."""
+
+    task_id: str
+    run: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """End the program: `drain` lets running agents finish, otherwise they are parked."""
+
+    drain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+Event = (
+    HandedIn | Ordered | Prepared | Active | Denied | Answered | CapReached | RunEnded | Verified
+    | Overdue | StopAsked | Tick
+)  # fmt: skip
