@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import Agent, SetupFailed, Surroundings
-from dayshift import decisions, git, workspace
+from dayshift import decisions, files, git, workspace
 from dayshift.disposal import discard
 from dayshift.events import RunEnded
 from dayshift.model import Exit, Record
@@ -24,6 +24,7 @@ CANNOT_BEGIN = (
     workspace.Tampered,
     git.GitError,
     git.NotARepository,
+    files.Locked,
     OSError,
 )
 

@@ -121,8 +121,9 @@ class Locked(Exception):
 
 @contextlib.contextmanager
 def lock(path: Path, patience: float = 0.0) -> Iterator[None]:
-    """Hold an exclusive lock for the block; it falls with the process, however that ends. Locked after `patience` s."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold an exclusive lock on a file or folder; it falls with the process. Locked after `patience` seconds."""
+    kind = os.O_RDONLY | os.O_DIRECTORY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(path, kind | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + patience
     try:
         while not _taken(descriptor):

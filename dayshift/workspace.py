@@ -14,6 +14,7 @@ from dayshift.git import GitError, Repository
 from dayshift.model import DiffStat
 
 REF = "refs/dayshift/"  #: private refs; no branch, no tag, nothing a person's git shows by itself
+WORKTREE_PATIENCE = 120.0  #: seconds to wait for others that make worktrees in the same repository
 OWN_WORKTREE = "dayshift-"  #: what the names of the supervisor's worktrees begin with in the git directory
 
 
@@ -74,6 +75,17 @@ class Workspace:
             folder.mkdir(parents=True, exist_ok=True)
         if self.ready:
             return self.check()
+        with self._alone():
+            self._add_worktree(base)
+        return self.check()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While a worktree is made or taken away, git reading the list of them fails; so one does it at a time."""
+        with files.lock(self.project.common_dir, patience=WORKTREE_PATIENCE):
+            yield
+
+    def _add_worktree(self, base: str) -> None:
         shutil.rmtree(self.repo, ignore_errors=True)
         shutil.rmtree(self._admin, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
@@ -82,7 +94,6 @@ class Workspace:
             self.project.run("worktree", "add", "--detach", "--quiet", str(made), base)
             made.rename(self.repo)
         files.write_atomically(self._admin / "gitdir", f"{self.repo / '.git'}\n")
-        return self.check()
 
     def check(self) -> None:
         """Tampered unless the worktree's .git file says what the supervisor wrote."""
@@ -130,7 +141,8 @@ class Workspace:
 
     def remove(self) -> None:
         """Take the workspace away: worktree, private ref, folder."""
-        shutil.rmtree(self._admin, ignore_errors=True)
+        with self._alone():
+            shutil.rmtree(self._admin, ignore_errors=True)
         self.project.run("update-ref", "-d", REF + self.task_id, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def test_making_it_again_keeps_the_agents_work(place: Workspace) -> None:
     (place.repo / "README.md").write_text("changed\n")
     place.make("HEAD~1")
     assert (place.repo / "README.md").read_text() == "changed\n"
+
+
+def test_many_worktrees_made_and_removed_at_once_do_not_disturb_each_other(project: Repository, tmp_path: Path) -> None:
+    base, places = head(project), [Workspace(tmp_path / "many" / f"task-{number}", project) for number in range(40)]
+
+    def there_and_back(place: Workspace) -> None:
+        for _ in range(3):
+            place.make(base)
+            place.remove()
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(there_and_back, places))
+    assert not any((project.common_dir / "worktrees").glob("*"))
 
 
 def test_the_persons_repository_is_as_it_was(project: Repository, tmp_path: Path) -> None:
