@@ -1,5 +1,6 @@
 """What every test stands on: a made-up home, no credentials, no network but loopback, a git identity."""
 
+import asyncio
 import ipaddress
 import os
 import socket
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from dayshift import claude_code, git, workspace
+from dayshift.rehearsal import Rehearsal
 
 SECRET = ("DAYSHIFT_", "ANTHROPIC_", "CLAUDE_", "TELEGRAM_", "DISCORD_", "GIT_")
 WHO = {f"GIT_{role}_{fact}": value for role in ("AUTHOR", "COMMITTER")
@@ -76,3 +78,12 @@ def place(project: git.Repository, tmp_path: Path) -> workspace.Workspace:
     made = workspace.Workspace(tmp_path / "agent_workspaces" / "task-1", project)
     made.make(workspace.head(project))
     return made
+
+
+async def stopped(server: Rehearsal) -> None:
+    """End the scripted model and let go of every request it still holds."""
+    await server.stop()
+    held = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in held:
+        task.cancel()
+    await asyncio.gather(*held, return_exceptions=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from dayshift.rehearsal import Rehearsal
 from dayshift.script import parse_turns
+from tests.conftest import stopped
 
 KEY = "sk-ant-the-real-key"
 PART = "part"  #: every task of a real day has the same upstream, so all play one part
@@ -31,7 +32,7 @@ class Model:
             asyncio.run_coroutine_threadsafe(self.server.start(), loop).result(10)
             yield self
         finally:
-            asyncio.run_coroutine_threadsafe(self.server.stop(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(stopped(self.server), loop).result(10)
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()

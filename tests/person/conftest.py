@@ -23,6 +23,7 @@ from dayshift.commands.lookup import daemon
 from dayshift.home import Home
 from dayshift.rehearsal import Rehearsal
 from dayshift.status import read_all
+from tests.conftest import stopped
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 60.0  #: seconds; generous, for machines that do much else
@@ -144,7 +145,7 @@ class Model:
         self._loop.call_soon_threadsafe(self.server.play, "all", script.parse_turns(list(turns)), {})
 
     def close(self) -> None:
-        self._await(self.server.stop())
+        self._await(stopped(self.server))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
