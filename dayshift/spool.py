@@ -53,8 +53,9 @@ class Spool:
             [sys.executable, "-I", "-S", holder.__file__, str(self.folder)], check=False, env={}, close_fds=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         ).returncode  # fmt: skip
-        if status not in (0, holder.BUSY, holder.USED):
-            raise LaunchFailed(f"the run's holder ended with status {status}")
+        if status != 0:
+            why = {holder.BUSY: "somebody else holds this run", holder.USED: "this run was used before"}
+            raise LaunchFailed(why.get(status, f"the run's holder ended with status {status}"))
 
     @property
     def alive(self) -> bool:

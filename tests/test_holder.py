@@ -1,5 +1,6 @@
 """One run owned by its holder: records, stop, deadline, and what is left when the holder itself is killed."""
 
+import contextlib
 import json
 import os
 import random
@@ -127,7 +128,8 @@ def test_a_second_holder_is_refused_while_the_run_lives_and_after(spool: Spool) 
     end_of(spool)
     until(lambda: not spool.alive)
     assert again(spool) == holder.USED
-    begin(spool, bare("echo ran"))
+    with pytest.raises(LaunchFailed, match="used before"):
+        begin(spool, bare("echo ran"))
     assert output(spool) == "ran\n"
 
 
@@ -275,7 +277,8 @@ def test_reaping_takes_only_processes_with_the_very_mark(spool: Spool) -> None:
 
 def test_a_forestalled_run_never_begins(spool: Spool) -> None:
     assert spool.forestall()
-    begin(spool, bare("echo ran"))
+    with pytest.raises(LaunchFailed, match="used before"):
+        begin(spool, bare("echo ran"))
     ended = spool.ended()
     assert ended is not None
     assert ended.how == "never begun"
@@ -293,10 +296,15 @@ def test_a_run_that_is_on_or_over_is_not_forestalled(spool: Spool) -> None:
 
 def test_of_launch_and_forestall_exactly_one_wins(tmp_path: Path) -> None:
     outcomes = set()
+
+    def launched(spool: Spool) -> None:
+        with contextlib.suppress(LaunchFailed):  # forestall was quicker
+            begin(spool, bare("echo ran"))
+
     for delay in [*(number * 0.004 for number in range(9)), None]:
         spool = Spool(tmp_path / str(delay))
         spool.folder.mkdir()
-        launch = threading.Thread(target=begin, args=(spool, bare("echo ran")))
+        launch = threading.Thread(target=launched, args=(spool,))
         launch.start()
         if delay is None:
             until(lambda: spool.started)  # noqa: B023
