@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -23,7 +22,6 @@ from dayshift.workspace import Tampered, Workspace
 
 LOOK_SECONDS = 0.1  #: how often a run's files are looked at
 RESULT_GRACE = 30.0  #: after its closing word the CLI has this long to exit
-CLI_INSIDE = Path("/opt/claude-code/claude")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class SetupFailed(Exception):
 
 @dataclass(slots=True)
 class Agent:
-    """One run. `prepare`, then `follow` to the end; a run that an earlier daemon began is only followed."""
+    """One run. `launch`, then `follow` to the end; a run that an earlier daemon began is only followed."""
 
     around: Surroundings
     record: Record
@@ -101,7 +99,8 @@ class Agent:
     @property
     def session(self) -> str:
         """The CLI session's id: the same for every run of a task, made from its first run."""
-        return self.record.session_id or str(uuid.uuid4())
+        assert self.record.session_id is not None  # given when the run was begun
+        return self.record.session_id
 
     @property
     def resuming(self) -> bool:
@@ -155,7 +154,7 @@ class Agent:
 
     def _command_line(self, model: str, max_output_tokens: int) -> list[str]:
         """The whole run: the CLI, the relay to its gateway, and the sandbox round both."""
-        cli = CLI_INSIDE if self.around.sandboxed else self.around.cli
+        cli = claude_code.INSIDE if self.around.sandboxed else self.around.cli
         command = claude_code.command(
             cli, self.session, self.resuming, model, self.around.tools, [self.workspace.folder]
         )
@@ -182,7 +181,7 @@ class Agent:
 
     def _shared(self, with_cli: bool) -> dict[Path, Path]:
         """Folders of the project that git ignores but builds need, at their own place and in the worktree; the CLI."""
-        shown = {CLI_INSIDE: self.around.cli} if with_cli else {}
+        shown = {claude_code.INSIDE: self.around.cli} if with_cli else {}
         for name in () if self.around.copy_shared else self.around.share:
             source = self.workspace.project.work_tree / name
             if source.exists():

@@ -142,7 +142,7 @@ class Daemon:
         """What the run is told: the whole task at first, later only what is new."""
         self._hook.begin(record.id)
         if resuming:
-            return record.say if record.say is not None else "Go on where you stopped."
+            return record.say if record.say is not None else decisions.GO_ON
         context = {path: workspace.read_at(project, base, path) for path in record.task.context_files}
         places = instructions.Places(self._home.workspace(record.id))
         try:

@@ -1,7 +1,6 @@
 """The proof after the fact: a fingerprint of the git directory before and after every run, and what differs."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,8 +91,3 @@ def planted(tree: Path, run: int) -> tuple[Finding, ...]:
         Finding(run, f"the agent made a repository of its own at {path}; left out of the patch", False)
         for path in nested_repositories(tree)
     )
-
-
-def blamed(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings that only an agent can be the cause of."""
-    return tuple(each for each in found if each.by_agent)

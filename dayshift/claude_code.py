@@ -16,6 +16,7 @@ from dayshift.money import Pico, from_usd
 from dayshift.sandbox import RELAY_PORT
 
 OLDEST = (2, 1, 295)  #: the first release whose hooks can be told to block when they fail (`onFailure`)
+INSIDE = Path("/opt/claude-code/claude")  #: where a sandbox shows the CLI, wherever it lies outside
 HOOK_PATH = "/dayshift/hook"
 HOOK_SECONDS = 30
 QUESTION_TOOL = "AskUserQuestion"
@@ -144,9 +145,9 @@ def managed_settings(port: int = RELAY_PORT) -> dict[str, Any]:
 # --- what the guard answers ------------------------------------------------------------------------
 
 
-def allow(updated_input: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The tool call may go on, with another input if one is given."""
-    return _decision("allow", **({"updatedInput": dict(updated_input)} if updated_input is not None else {}))
+def allow() -> dict[str, Any]:
+    """The tool call may go on."""
+    return _decision("allow")
 
 
 def deny(reason: str) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def answer(tool_input: Mapping[str, Any], text: str) -> dict[str, Any]:
+def answer(text: str) -> dict[str, Any]:
     """The person's answer to a deferred question, as the call's outcome.
 
     It is given as a refusal's reason: of hooks only those from --settings may fill in an answer (tried with 2.1.329),

@@ -47,7 +47,7 @@ class Hook:
         answer = self._answer(task_id, tool_input)
         if answer is not None:
             self._note(task_id, f"is answered: {answer}")
-            return claude_code.answer(tool_input, answer)
+            return claude_code.answer(answer)
         if self._open.setdefault(task_id, tool_input) != tool_input:
             return claude_code.deny(ONE_AT_A_TIME)
         self._note(task_id, f"asks: {claude_code.subject(tool_input)}")

@@ -20,7 +20,6 @@ from dayshift.rehearsal import Rehearsal
 from dayshift.sandbox import SOCKET_NAME, Sandbox
 from dayshift.script import parse_turns
 
-CLI_INSIDE = Path("/opt/claude-code/claude")
 SECONDS = 60
 
 
@@ -100,7 +99,7 @@ class _Trial:
             workspace=self.place.folder, repo=self.place.repo, git_dir=self.place.project.common_dir,
             home=self.place.home,
             environment={"PATH": self.subject.path, **words}, read_only=self.subject.read_only,
-            read_only_at={CLI_INSIDE: self.subject.cli} if with_cli else {},
+            read_only_at={claude_code.INSIDE: self.subject.cli} if with_cli else {},
             sockets=self.folder / "sockets" if with_cli else None, managed=self.folder / "managed",
         )  # fmt: skip
 
@@ -140,7 +139,9 @@ class _Trial:
         """The real CLI tries two commands: the guard refuses one and fails on the other. Neither may run."""
         name, marks = "guard is asked, and fails closed", [self.place.repo / word for word in ("denied", "failed")]
         async with self._model() as asked:
-            command = claude_code.command(CLI_INSIDE, SESSION, False, "claude-haiku-4-5", ["Bash"], [self.place.folder])
+            command = claude_code.command(
+                claude_code.INSIDE, SESSION, False, "claude-haiku-4-5", ["Bash"], [self.place.folder]
+            )
             ended = await self._run(self.sandbox(True).argv(command), "self-test")
         ran = [mark.name for mark in marks if mark.exists()]
         if len(asked) < len(marks):
