@@ -4,56 +4,19 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from dayshift import ledger_file
 from dayshift.clock import rfc3339
-from dayshift.files import sync_folder
-from dayshift.model import Tokens, Usage
+from dayshift.files import Unusable
+from dayshift.model import Usage
 from dayshift.money import Pico, shown
 
 LARGEST = 2**62  #: the most one request may reserve, so that sums stay whole numbers for SQLite
-BACKUPS_KEPT = 7
-PATIENCE = 20.0  #: seconds a writer waits for another
-
-#: Each entry takes the file one version further; entries that were released are never changed.
-MIGRATIONS = (
-    """
-    CREATE TABLE request (
-        id INTEGER PRIMARY KEY,
-        task TEXT NOT NULL, run INTEGER NOT NULL, day TEXT NOT NULL, session TEXT, agent TEXT,
-        model TEXT NOT NULL, price TEXT NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('open', 'settled', 'estimated', 'void')),
-        worst INTEGER NOT NULL CHECK (worst >= 0),
-        cost INTEGER CHECK (cost >= 0),  -- NULL while open: unknown is not zero
-        admitted_at TEXT NOT NULL, settled_at TEXT, request_id TEXT, usage TEXT,
-        input INTEGER NOT NULL DEFAULT 0, output INTEGER NOT NULL DEFAULT 0,
-        cache_read INTEGER NOT NULL DEFAULT 0, cache_write_5m INTEGER NOT NULL DEFAULT 0,
-        cache_write_1h INTEGER NOT NULL DEFAULT 0, web_searches INTEGER NOT NULL DEFAULT 0
-    );
-    CREATE INDEX request_open ON request (id) WHERE state = 'open';
-    CREATE INDEX request_day ON request (day);
-    CREATE TABLE budget (
-        window TEXT PRIMARY KEY, cap INTEGER,
-        settled INTEGER NOT NULL DEFAULT 0 CHECK (settled >= 0),
-        reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0)
-    ) WITHOUT ROWID;
-    CREATE TABLE booking (  -- which windows a request counts in
-        window TEXT NOT NULL, request INTEGER NOT NULL REFERENCES request (id),
-        PRIMARY KEY (window, request)
-    ) WITHOUT ROWID;
-    CREATE INDEX booking_request ON booking (request);
-    CREATE TABLE mark (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;  -- what must happen only once
-    """,
-)
 TOKENS = "input, output, cache_read, cache_write_5m, cache_write_1h, web_searches"
-SUMS = ", ".join(f"COALESCE(SUM({kind}), 0)" for kind in TOKENS.split(", "))
-
-
-class Unusable(Exception):
-    """The ledger's file cannot be used; the message says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +28,20 @@ class Reservation:
     day: date
     model: str
     price: str  #: where the prices come from, kept with the row
-    worst_case: Pico
+    worst_case: Pico  #: what is held
     windows: Mapping[str, Pico | None]
     admitted_at: datetime
     session_id: str | None = None
     agent_id: str | None = None
+    file_day: date | None = None  #: of the task's day file; None: the same day
+    project: str = ""
+    provider: str = "anthropic"
+    account: Literal["api", "plan"] = "api"
+    complexity: str = ""
+    task_model: str = ""  #: the model the task was given to; a request of it may go to another
+    body_bytes: int = 0
+    ceiling: Pico | None = None  #: the most it can cost, where less than that is held; charged if its end is unknown
+    elsewhere: Mapping[str, Pico] = field(default_factory=dict)  #: per window, what other use has taken of the cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,57 +75,6 @@ class Spend:
     reserved: Pico = 0
     cap: Pico | None = None
 
-    def crossed(self, percent: int) -> bool:
-        """Whether what is settled has reached that share of the cap."""
-        return self.cap is not None and self.settled * 100 >= self.cap * percent
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a cost table; `estimated` is the part of `cost` that was charged at the worst case."""
-
-    key: str
-    requests: int
-    cost: Pico
-    estimated: Pico
-    reserved: Pico
-    tokens: Tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Overrun:
-    """A response that cost more than the request could: an assumption behind the worst case is wrong."""
-
-    request: int
-    task_id: str
-    model: str
-    worst_case: Pico
-    cost: Pico
-
-
-def day_window(day: date) -> str:
-    """The name of a calendar day's budget."""
-    return f"day:{day}"
-
-
-def task_window(day: date, task_id: str) -> str:
-    """The name of a task's budget; `day` is that of its day file, so a carried-over task keeps one budget."""
-    return f"task:{day}/{task_id}"
-
-
-@contextmanager
-def _explained(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        passing = isinstance(error, sqlite3.OperationalError)  # locked, full disk, no permission: the file is sound
-        cure = "" if passing else "; move it away and put the newest backup in its place"
-        raise Unusable(f"{path}: {error}{cure}") from error
-    except Unusable:
-        connection.close()
-        raise
-
 
 class Ledger:
     """All spending, in one SQLite file that several processes may hold; every change is on disk when it returns."""
@@ -161,78 +82,93 @@ class Ledger:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._db = connection
+        self._together = False
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For reading tables out of it."""
+        return self._db
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """The ledger in this file, made or brought up to date; Unusable if that is impossible."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
-        with _explained(path, connection):
-            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            ledger = cls(path, connection)
-            ledger._migrate()
-            return ledger
+        return cls(path, ledger_file.opened(path))
 
     @classmethod
     def read_only(cls, path: Path) -> Self | None:
         """The same file for reading, with or without a daemon; None while there is no ledger yet."""
-        if not path.is_file():
-            return None
-        address = f"{path.resolve().as_uri()}?mode=ro"
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=PATIENCE)
-        with _explained(path, connection):
-            if connection.execute("PRAGMA user_version").fetchone() != (0,):
-                return cls(path, connection)
-        connection.close()
-        return None
+        connection = ledger_file.opened_for_reading(path)
+        return cls(path, connection) if connection else None
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
-    def _migrate(self) -> None:
-        with self._transaction():
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version > len(MIGRATIONS):
-                raise Unusable(f"{self._path} was written by a newer dayshift (version {version}); update the program")
-            for script in MIGRATIONS[version:]:
-                for statement in script.split(";\n"):
-                    self._db.execute(statement)
-            if version < len(MIGRATIONS):
-                self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    def verify(self) -> None:
+        """Unusable unless the whole file is sound and every budget is the sum of its requests."""
+        ledger_file.verify(self._path, self._db)
+        if found := self.audit():
+            raise Unusable(f"{self._path}: {found[0]}{ledger_file.cure(self._path)}")
+
+    def backup(self, day: date) -> Path:
+        """A whole copy for that day beside the ledger, made once; the last seven are kept."""
+        return ledger_file.back_up(self._path, self._db, day)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of the block or nothing of it, alone among writers, on disk at its end."""
-        self._db.execute("BEGIN IMMEDIATE")
+    def together(self) -> Iterator[None]:
+        """All changes of the block become durable at its end, in one commit."""
+        with ledger_file.transaction(self._db):
+            self._together = True
+            try:
+                yield
+            finally:
+                self._together = False
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """All of the block or nothing of it; on disk at its end, or at that of the changes it is made together with."""
+        if not self._together:
+            with ledger_file.transaction(self._db):
+                yield
+            return
+        if not self._db.in_transaction:  # SQLite undoes it all by itself when it must, e.g. on a full disk
+            raise sqlite3.OperationalError("the changes it was to be made together with were undone")
+        self._db.execute("SAVEPOINT change")
         try:
             yield
-            self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+                self._db.execute("ROLLBACK TO change")
+                self._db.execute("RELEASE change")
             raise
+        self._db.execute("RELEASE change")
 
     # --- a request's life: open, then one of settled, estimated, void --------------------------------
 
     def reserve(self, request: Reservation) -> Admitted | Waiting | Refused:
         """Set the worst case aside in every window, or say why not. Once admitted it outlives a crash."""
-        with self._transaction():
+        with self.change():
             self._know_caps(request.windows)
-            if hindrance := self._hindrance(request):
+            if hindrance := self._hindrance(request.windows, request.elsewhere, request.worst_case):
                 return hindrance
-            row = self._db.execute(
-                "INSERT INTO request (task, run, day, session, agent, model, price, state, worst, admitted_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?) RETURNING id",
-                (request.task_id, request.run, str(request.day), request.session_id, request.agent_id, request.model,
-                 request.price, request.worst_case, rfc3339(request.admitted_at)),
-            ).fetchone()  # fmt: skip
-            booked = [(window, row[0]) for window in request.windows]
-            self._db.executemany("INSERT INTO booking (window, request) VALUES (?, ?)", booked)
+            self._know_task(request)
+            booking = self._insert(request)
             self._move(request.windows, reserved=request.worst_case, settled=0)
-            return Admitted(row[0])
+            return Admitted(booking)
+
+    def _insert(self, request: Reservation) -> int:
+        values = {
+            "task": request.task_id, "run": request.run, "day": str(request.day), "session": request.session_id,
+            "agent": request.agent_id, "model": request.model, "price": request.price, "state": "open",
+            "worst": request.worst_case, "admitted_at": rfc3339(request.admitted_at),
+            "file_day": str(request.file_day or request.day), "project": request.project,
+            "provider": request.provider, "account": request.account, "windows": json.dumps(list(request.windows)),
+            "ceiling": max(request.worst_case, request.ceiling or 0), "body_bytes": request.body_bytes,
+        }  # fmt: skip
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        row = self._db.execute(f"INSERT INTO request ({names}) VALUES ({marks}) RETURNING id", tuple(values.values()))
+        (booking,) = row.fetchone()
+        return int(booking)
 
     def _know_caps(self, windows: Mapping[str, Pico | None]) -> None:
         self._db.executemany(
@@ -241,17 +177,27 @@ class Ledger:
             [(window, cap if cap is None else min(cap, LARGEST)) for window, cap in windows.items()],
         )
 
-    def _hindrance(self, request: Reservation) -> Waiting | Refused | None:
+    def _know_task(self, request: Reservation) -> None:
+        self._db.execute(
+            "INSERT INTO task (file_day, id, project, model, complexity) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (str(request.file_day or request.day), request.task_id, request.project,
+             request.task_model or request.model, request.complexity),
+        )  # fmt: skip
+
+    def _hindrance(
+        self, windows: Mapping[str, Pico | None], elsewhere: Mapping[str, Pico], amount: Pico
+    ) -> Waiting | Refused | None:
         """What stands against it: a window in which it can never fit before one in which it must wait."""
         waiting = None
-        for window, cap in request.windows.items():
-            limit = LARGEST if cap is None else cap
+        for window, cap in windows.items():
+            limit = LARGEST if cap is None else min(cap, LARGEST)
             spend = self.spend(window)
-            needs = f"{shown(request.worst_case)} at most is needed"
-            if spend.settled + request.worst_case > limit:
-                left, missing = max(0, limit - spend.settled), spend.settled + request.worst_case - limit
+            settled = spend.settled + (elsewhere.get(window, 0) if cap is not None else 0)
+            needs = f"{shown(amount)} at most is needed"
+            if settled + amount > limit:
+                left, missing = max(0, limit - settled), settled + amount - limit
                 return Refused(window, f"{needs}, {shown(left)} of {shown(limit)} is left: {shown(missing)} too little")
-            if spend.settled + spend.reserved + request.worst_case > limit:
+            if settled + spend.reserved + amount > limit:
                 held = shown(spend.reserved)
                 waiting = waiting or Waiting(window, f"{needs}, {held} of {shown(limit)} is held by requests in flight")
         return waiting
@@ -262,140 +208,185 @@ class Ledger:
             [(reserved, settled, window) for window in windows],
         )
 
-    def settle(self, id: int, usage: Usage, cost: Pico, request_id: str, settled_at: datetime) -> bool:
+    def extend(self, id: int, more: Pico, windows: Mapping[str, Pico | None], elsewhere: Mapping[str, Pico]) -> bool:
+        """Hold more for a request in flight, in the windows it was booked in; False if some cap has no room for it."""
+        with self.change():
+            row = self._db.execute("SELECT windows FROM request WHERE id = ? AND state = 'open'", (id,)).fetchone()
+            booked = json.loads(row[0]) if row else []
+            # A window it no longer counts in today - yesterday's, a phase that is over - keeps the cap it had.
+            caps = {each: windows[each] if each in windows else self.spend(each).cap for each in booked}
+            if not booked or self._hindrance(caps, elsewhere, more):
+                return False
+            self._db.execute(
+                "UPDATE request SET worst = worst + ?1, ceiling = max(ceiling, worst + ?1) WHERE id = ?2", (more, id)
+            )
+            self._move(booked, reserved=more, settled=0)
+            return True
+
+    def settle(self, id: int, usage: Usage, cost: Pico, request_id: str, now: datetime) -> bool:
         """Book what it really cost, even above the worst case; False if it was no longer open."""
-        with self._transaction():
-            if not self._close(id, "settled", cost):
+        with self.change():
+            if not self._close(id, "settled", cost, now):
                 return False
             tokens = usage.tokens
             self._db.execute(
-                f"UPDATE request SET ({TOKENS}, usage, request_id, settled_at) = (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " WHERE id = ?",
+                f"UPDATE request SET ({TOKENS}, usage, request_id) = (?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",
                 (tokens.input, tokens.output, tokens.cache_read, tokens.cache_write_5m, tokens.cache_write_1h,
-                 tokens.web_searches, json.dumps(usage.raw), request_id, rfc3339(settled_at), id),
+                 tokens.web_searches, json.dumps(usage.raw), request_id, id),
             )  # fmt: skip
             return True
 
-    def settle_unknown(self, id: int) -> bool:
-        """Charge the worst case: how it ended is not known. False if it was no longer open."""
-        with self._transaction():
-            return self._close(id, "estimated", None)
+    def settle_unknown(self, id: int, now: datetime, held: bool = False) -> bool:
+        """Charge the most it can have cost, for how it ended is not known; `held`: what was set aside, for it was cut
+        there. False if it was no longer open."""
+        with self.change():
+            return self._close(id, "estimated", "worst" if held else "ceiling", now)
 
-    def void(self, id: int) -> bool:
+    def void(self, id: int, now: datetime) -> bool:
         """Give the money back: it was refused before anything was billed. False if it was no longer open."""
-        with self._transaction():
-            return self._close(id, "void", 0)
+        with self.change():
+            return self._close(id, "void", 0, now)
 
-    def recover(self) -> int:
-        """At start: charge whatever a dead daemon left open at its worst case; how many there were."""
-        with self._transaction():
+    def recover(self, now: datetime) -> int:
+        """At start: charge whatever a dead daemon left open at the most it can have cost; how many there were."""
+        with self.change():
             left = [id for (id,) in self._db.execute("SELECT id FROM request WHERE state = 'open'")]
             for id in left:
-                self._close(id, "estimated", None)
+                self._close(id, "estimated", "ceiling", now)
             return len(left)
 
-    def _close(self, id: int, state: Literal["settled", "estimated", "void"], cost: Pico | None) -> bool:
-        """The one way out of `open`; a cost of None stands for the worst case."""
+    def _close(
+        self, id: int, state: Literal["settled", "estimated", "void"], cost: Pico | Literal["worst", "ceiling"],
+        now: datetime,
+    ) -> bool:  # fmt: skip
+        """The one way out of `open`, at that cost or at what stands in that column."""
+        amount, known = ("?", (cost,)) if isinstance(cost, int) else (cost, ())
         closed = self._db.execute(
-            "UPDATE request SET state = ?, cost = COALESCE(?, worst) WHERE id = ? AND state = 'open'"
-            " RETURNING worst, cost",
-            (state, cost, id),
+            f"UPDATE request SET state = ?, settled_at = ?, cost = {amount}"
+            " WHERE id = ? AND state = 'open' RETURNING worst, cost, windows",
+            (state, rfc3339(now), *known, id),
         ).fetchone()
         if closed is None:
             return False
-        windows = [window for (window,) in self._db.execute("SELECT window FROM booking WHERE request = ?", (id,))]
-        self._move(windows, reserved=-closed[0], settled=closed[1])
+        worst, charged, windows = closed
+        self._move(json.loads(windows), reserved=-worst, settled=charged)
         return True
 
-    # --- reading ------------------------------------------------------------------------------------
+    def reprice(self, id: int, cost: Pico, price: str) -> bool:
+        """Book another cost for a settled request, in every window it counts in; False if it is not settled."""
+        with self.change():
+            row = self._db.execute(
+                "SELECT cost, windows FROM request WHERE id = ? AND state = 'settled'", (id,)
+            ).fetchone()
+            if row is None:
+                return False
+            self._db.execute(  # a dearer price is no overrun: what it could cost at most was reckoned at the old one
+                "UPDATE request SET cost = ?1, price = ?2, ceiling = IIF(cost > ceiling, ceiling, max(ceiling, ?1))"
+                " WHERE id = ?3",
+                (cost, price, id),
+            )
+            self._move(json.loads(row[1]), reserved=0, settled=cost - row[0])
+            return True
+
+    # --- where the budgets stand --------------------------------------------------------------------
 
     def spend(self, window: str) -> Spend:
         """Where that budget stands; zero if nothing was ever asked of it."""
         row = self._db.execute("SELECT settled, reserved, cap FROM budget WHERE window = ?", (window,)).fetchone()
         return Spend(*row) if row else Spend()
 
-    def headroom(self, windows: Mapping[str, Pico | None]) -> Pico | None:
+    def headroom(self, windows: Mapping[str, Pico | None], elsewhere: Mapping[str, Pico]) -> Pico | None:
         """What the tightest of these caps still leaves, reservations counted as spent; None if none has a cap."""
         rooms = [
-            cap - spend.settled - spend.reserved
+            cap - spend.settled - spend.reserved - elsewhere.get(window, 0)
             for window, cap in windows.items()
             if cap is not None and (spend := self.spend(window))
         ]
         return max(0, min(rooms)) if rooms else None
 
-    def by(
-        self, kind: Literal["day", "task", "model", "session"], since: date | None = None, file_day: date | None = None
-    ) -> tuple[Line, ...]:
-        """The cost table, in order of its key; with `file_day` only of the tasks of that day's file."""
-        window = kind in ("day", "task")
-        key = f"substr(window, {len(kind) + 2})" if window else f"COALESCE({kind}, 'unknown')"
-        joined = "JOIN booking ON booking.request = request.id AND window GLOB ?" if window else "WHERE ? <> ''"
-        rows = self._db.execute(
-            f"SELECT {key} AS key, COUNT(*), COALESCE(SUM(cost), 0), SUM(IIF(state = 'estimated', cost, 0)),"
-            f" SUM(IIF(state = 'open', worst, 0)), {SUMS} FROM request {joined} AND state <> 'void' AND day >= ?"
-            " AND request.id IN (SELECT request FROM booking WHERE window GLOB ?) GROUP BY 1 ORDER BY 1",
-            (f"{kind}:*", str(since or date.min), task_window(file_day, "*") if file_day else "*"),
-        )
-        return tuple(Line(key, n, cost, worst, held, Tokens(*counts)) for key, n, cost, worst, held, *counts in rows)
-
-    def task_tokens(self, day: date, task_id: str) -> Tokens:
-        """All tokens settled for a task of that day's file."""
-        sql = f"SELECT {SUMS} FROM request JOIN booking ON booking.request = request.id WHERE window = ?"
-        return Tokens(*self._db.execute(sql, (task_window(day, task_id),)).fetchone())
-
-    def overruns(self, since: date | None = None) -> tuple[Overrun, ...]:
-        """Every response that cost more than its request could; there should be none."""
-        rows = self._db.execute(
-            "SELECT id, task, model, worst, cost FROM request WHERE state = 'settled' AND cost > worst AND day >= ?",
-            (str(since or date.min),),
-        )
-        return tuple(Overrun(*row) for row in rows)
+    def last_prompt(self, session_id: str, agent_id: str | None, model: str) -> tuple[int, int] | None:
+        """Bytes and prompt tokens of that conversation's last settled request; None if there was none."""
+        row: tuple[int, int] | None = self._db.execute(
+            "SELECT body_bytes, input + cache_read + cache_write_5m + cache_write_1h FROM request"
+            " WHERE session = ? AND agent IS ? AND model = ? AND state = 'settled' ORDER BY id DESC LIMIT 1",
+            (session_id, agent_id, model),
+        ).fetchone()
+        return row
 
     def audit(self) -> list[str]:
         """Where the budgets do not equal the sum of their requests, in words; empty when all is well."""
         rows: list[tuple[Any, ...]] = self._db.execute(
-            "SELECT budget.window, settled, reserved, COALESCE(SUM(cost), 0) AS spent,"
-            " COALESCE(SUM(IIF(state = 'open', worst, 0)), 0) AS held FROM budget"
-            " LEFT JOIN booking ON booking.window = budget.window LEFT JOIN request ON request.id = booking.request"
-            " GROUP BY budget.window HAVING settled <> spent OR reserved <> held"
+            "SELECT budget.window, settled, reserved, COALESCE(spent, 0), COALESCE(held, 0) FROM budget LEFT JOIN ("
+            " SELECT value AS window, SUM(cost) AS spent, SUM(IIF(state = 'open', worst, 0)) AS held"
+            " FROM request, json_each(windows) GROUP BY value) AS sums ON sums.window = budget.window"
+            " WHERE settled <> COALESCE(spent, 0) OR reserved <> COALESCE(held, 0)"
         ).fetchall()
-        found = [
+        return [
             f"{window}: settled {shown(settled)}, its requests say {shown(spent)}; "
             f"reserved {shown(reserved)}, its requests say {shown(held)}"
             for window, settled, reserved, spent, held in rows
         ]
-        broken = [text for (text,) in self._db.execute("PRAGMA quick_check") if text != "ok"]
-        return found + broken
 
     # --- what must happen once ----------------------------------------------------------------------
 
-    def warn_once(self, window: str, name: str) -> bool:
-        """True the first time this warning is asked about for that window, ever."""
-        sql = "INSERT INTO mark (name, value) VALUES (?, '') ON CONFLICT DO NOTHING"
-        with self._transaction():
-            return self._db.execute(sql, (f"warned:{window}:{name}",)).rowcount == 1
-
     def current_day(self, today: date) -> date:
         """Today, or the last day seen if that is later: a clock set back does not open a spent day again."""
-        with self._transaction():
-            row = self._db.execute("SELECT value FROM mark WHERE name = 'day'").fetchone()
-            if row and row[0] >= str(today):
-                return date.fromisoformat(row[0])
-            self._db.execute("INSERT OR REPLACE INTO mark (name, value) VALUES ('day', ?)", (str(today),))
-            return today
+        if (seen := self.mark("day")) and seen >= str(today):
+            return date.fromisoformat(seen)
+        with self.change():
+            self._db.execute(
+                "INSERT INTO mark (name, value) VALUES ('day', ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+                (str(today),),
+            )
+        return self.current_day(today)
 
-    def backup(self, folder: Path, day: date) -> Path:
-        """A whole copy for that day, made once; the last seven are kept."""
-        folder.mkdir(parents=True, exist_ok=True)
-        copy = folder / f"{self._path.stem}-{day}.sqlite3"
-        if not copy.exists():
-            temporary = copy.with_suffix(".tmp")
-            temporary.unlink(missing_ok=True)
-            target = sqlite3.connect(temporary)
-            self._db.backup(target)
-            target.close()
-            temporary.replace(copy)
-            sync_folder(folder)
-        for old in sorted(folder.glob(f"{self._path.stem}-????-??-??.sqlite3"))[:-BACKUPS_KEPT]:
-            old.unlink()
-        return copy
+    def rewind(self, today: date) -> date | None:
+        """Count in that day again, after a clock that was ahead; the day counted in until now, or None if not later.
+
+        Nothing is reset: what a day's budget holds, it holds.
+        """
+        with self.change():
+            seen = self.mark("day")
+            if seen is None or seen <= str(today):
+                return None
+            self._db.execute("UPDATE mark SET value = ? WHERE name = 'day'", (str(today),))
+            return date.fromisoformat(seen)
+
+    def mark(self, name: str) -> str | None:
+        """What was once remembered under that name."""
+        row = self._db.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def remember(self, name: str, value: str) -> str:
+        """Keep the value under that name, unless one is kept already; what is kept."""
+        with self.change():
+            self._db.execute("INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
+        return self.mark(name) or value
+
+    def notify(self, name: str, text: str, now: datetime) -> bool:
+        """Keep something the person is to be told; True the first time for that name, ever."""
+        sql = "INSERT INTO notice (name, text, made_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        with self.change():
+            return self._db.execute(sql, (name, text, rfc3339(now))).rowcount == 1
+
+    def noticed(self, name: str) -> bool:
+        """Whether a notice of that name was ever kept."""
+        return self._db.execute("SELECT 1 FROM notice WHERE name = ?", (name,)).fetchone() is not None
+
+    def untold(self) -> list[tuple[str, str]]:
+        """Name and text of what the person was not told yet, oldest first."""
+        return self._db.execute("SELECT name, text FROM notice WHERE told_at IS NULL ORDER BY id").fetchall()
+
+    def told(self, name: str, now: datetime) -> None:
+        """The person was told."""
+        with self.change():
+            self._db.execute("UPDATE notice SET told_at = ? WHERE name = ?", (rfc3339(now), name))
+
+    def task_ended(self, file_day: date, task_id: str, outcome: str) -> None:
+        """Keep how a task ended, so that its cost can be compared with that of like tasks."""
+        with self.change():
+            self._db.execute(
+                "UPDATE task SET outcome = ? WHERE file_day = ? AND id = ? AND outcome IS NOT ?",
+                (outcome, str(file_day), task_id, outcome),
+            )

@@ -115,6 +115,10 @@ def remove_tree(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+class Unusable(Exception):
+    """A file of the program's own cannot be used; the message says which, why and what to do."""
+
+
 class Locked(Exception):
     """Another living process holds the lock."""
 

@@ -1,34 +1,27 @@
 """The Ledger: no cap is ever passed, and nothing booked is ever lost."""
 
+import json
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from dayshift.budgets import Subject, day_window, task_window, windows
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd
-from metrics import (
-    Admitted,
-    Ledger,
-    Refused,
-    Reservation,
-    Spend,
-    Unusable,
-    Waiting,
-    day_window,
-    task_window,
-)
+from dayshift.settings import Budget, Caps, Phase
+from dayshift.statement import Statement
+from metrics import Admitted, Ledger, Refused, Reservation, Spend, Waiting
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -132,7 +125,7 @@ def test_a_request_is_closed_once_and_the_first_word_counts(
     id = admitted(ledger, 100, {TODAY: 100, TASK: None})
 
     def close(how: str) -> bool:
-        return settle(ledger, id, 40) if how == "settle" else bool(getattr(ledger, how)(id))
+        return settle(ledger, id, 40) if how == "settle" else bool(getattr(ledger, how)(id, NOON))
 
     assert close(first)
     assert not close(second)
@@ -143,16 +136,16 @@ def test_a_request_is_closed_once_and_the_first_word_counts(
 
 def test_closing_what_never_was_changes_nothing(ledger: Ledger) -> None:
     assert not settle(ledger, 99, 5)
-    assert not ledger.void(99)
+    assert not ledger.void(99, NOON)
     assert ledger.audit() == []
 
 
 def test_an_overrun_is_booked_in_full_and_shown(ledger: Ledger) -> None:
     settle(ledger, admitted(ledger, 100, {TODAY: 100}), 130)
-    (overrun,) = ledger.overruns()
-    assert (overrun.task_id, overrun.worst_case, overrun.cost) == ("task-001", 100, 130)
+    (overrun,) = Statement(ledger.connection).overruns()
+    assert (overrun.task_id, overrun.ceiling, overrun.cost) == ("task-001", 100, 130)
     assert ledger.spend(TODAY).settled == 130
-    assert ledger.overruns(since=DAY + timedelta(days=1)) == ()
+    assert Statement(ledger.connection).overruns(since=DAY + timedelta(days=1)) == ()
 
 
 def test_every_row_keeps_its_price_provenance_and_the_usage_as_it_was_sent(ledger: Ledger, path: Path) -> None:
@@ -172,33 +165,17 @@ def test_recover_charges_what_was_left_open_at_its_worst_case(ledger: Ledger, pa
     admitted(ledger, 60, {TODAY: 100})
     ledger.close()
     again = Ledger.open(path)
-    assert again.recover() == 1
-    assert again.recover() == 0
+    assert again.recover(NOON) == 1
+    assert again.recover(NOON) == 0
     assert again.spend(TODAY) == Spend(70, 0, 100)
-    assert [line.estimated for line in again.by("day")] == [60]
+    assert [line.estimated for line in Statement(again.connection).by("day")] == [60]
     assert again.audit() == []
     again.close()
 
 
-@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
-def test_a_broken_file_is_named_with_its_cure(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "ledger.sqlite3"
-    path.write_bytes(content)
-    with pytest.raises(Unusable, match=r"ledger\.sqlite3.*newest backup"):
-        Ledger.open(path)
-    with pytest.raises(Unusable, match="newest backup"):
-        Ledger.read_only(path)
-
-
-def test_a_file_of_a_newer_program_is_left_alone(ledger: Ledger, path: Path) -> None:
-    ledger._db.execute("PRAGMA user_version = 99")
-    with pytest.raises(Unusable, match="newer dayshift"):
-        Ledger.open(path)
-
-
 def test_the_file_is_durable_by_its_settings(ledger: Ledger) -> None:
-    assert ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert ledger._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert ledger.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert ledger.connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 # --- reading ---------------------------------------------------------------------------------------
@@ -210,7 +187,7 @@ def test_read_only_sees_what_a_living_daemon_wrote_and_cannot_write(ledger: Ledg
     assert reader
     assert reader.spend(TODAY).reserved == 60
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        reader.recover()
+        reader.recover(NOON)
     reader.close()
 
 
@@ -228,51 +205,19 @@ def test_read_only_works_with_the_daemon_down_and_says_none_before_there_is_a_le
     reader.close()
 
 
-def test_cost_tables_by_day_task_model_and_session(ledger: Ledger) -> None:
-    yesterday = DAY - timedelta(days=1)
-    for day, task, cost in ((yesterday, "task-001", 1), (DAY, "task-001", 2), (DAY, "task-002", 4)):
-        windows = {day_window(day): 100, task_window(day, task): None}
-        outcome = ledger.reserve(asked(10, windows, task, day))
-        assert isinstance(outcome, Admitted)
-        settle(ledger, outcome.id, cost)
-    voided = admitted(ledger, 10, {TODAY: 100, TASK: None})
-    ledger.void(voided)
-    admitted(ledger, 10, {TODAY: 100, TASK: None})
-
-    assert [(line.key, line.cost, line.reserved, line.requests) for line in ledger.by("day")] == [
-        ("2026-11-19", 1, 0, 1),
-        ("2026-11-20", 6, 10, 3),
-    ]
-    assert [(line.key, line.cost) for line in ledger.by("task")] == [
-        ("2026-11-19/task-001", 1),
-        ("2026-11-20/task-001", 2),
-        ("2026-11-20/task-002", 4),
-    ]
-    assert [(line.key, line.cost) for line in ledger.by("model", since=DAY)] == [("claude-sonnet-5-5", 6)]
-    assert [(line.key, line.cost) for line in ledger.by("session")] == [("s-1", 7)]
-    assert ledger.by("model")[0].tokens == Tokens(30, 60, 90, 120, 150, 3)
-    assert ledger.task_tokens(DAY, "task-002") == USAGE.tokens
-    assert ledger.task_tokens(DAY, "task-999") == Tokens()
-
-
 def test_headroom_is_that_of_the_tightest_cap_with_reservations_counted_as_spent(ledger: Ledger) -> None:
     windows = {TODAY: 100, TASK: 50, "total": None}
     settle(ledger, admitted(ledger, 20, windows), 5)
     admitted(ledger, 30, windows)
-    assert ledger.headroom(windows) == 15
-    assert ledger.headroom({**windows, TASK: 10}) == 0
-    assert ledger.headroom({"total": None}) is None
-
-
-@pytest.mark.parametrize("settled, crossed", [(74, False), (75, True), (76, True)])
-def test_a_share_is_crossed_when_it_is_reached(settled: int, crossed: bool) -> None:
-    assert Spend(settled, 25, 100).crossed(75) is crossed
-    assert not Spend(settled, 25, None).crossed(75)
+    assert ledger.headroom(windows, {}) == 15
+    assert ledger.headroom(windows, {TASK: 4, "total": 99}) == 11
+    assert ledger.headroom({**windows, TASK: 10}, {}) == 0
+    assert ledger.headroom({"total": None}, {}) is None
 
 
 def test_the_audit_names_a_budget_that_does_not_match_its_requests(ledger: Ledger) -> None:
     settle(ledger, admitted(ledger, 20, {TODAY: 100}), 5)
-    ledger._db.execute("UPDATE budget SET settled = settled - 1")
+    ledger.connection.execute("UPDATE budget SET settled = settled - 1")
     (found,) = ledger.audit()
     assert found.startswith(f"{TODAY}: settled")
 
@@ -280,15 +225,32 @@ def test_the_audit_names_a_budget_that_does_not_match_its_requests(ledger: Ledge
 # --- once ------------------------------------------------------------------------------------------
 
 
-def test_a_warning_is_given_once_per_window_even_across_a_restart(ledger: Ledger, path: Path) -> None:
-    assert ledger.warn_once(TODAY, "75")
-    assert not ledger.warn_once(TODAY, "75")
-    assert ledger.warn_once(TODAY, "90")
+def test_a_notice_is_kept_once_and_told_until_somebody_was_told(ledger: Ledger, path: Path) -> None:
+    assert ledger.notify("share:day:75%", "75 % is spent", NOON)
+    assert not ledger.notify("share:day:75%", "other words", NOON)
+    assert ledger.notify("milestone", "$5", NOON + timedelta(seconds=1))
     ledger.close()
     again = Ledger.open(path)
-    assert not again.warn_once(TODAY, "75")
-    assert again.warn_once(day_window(DAY + timedelta(days=1)), "75")
+    assert again.untold() == [("share:day:75%", "75 % is spent"), ("milestone", "$5")]
+    again.told("share:day:75%", NOON)
+    assert again.untold() == [("milestone", "$5")]
+    assert again.noticed("share:day:75%") and not again.noticed("share:day:90%")
+    assert not again.notify("share:day:75%", "75 % is spent", NOON)
     again.close()
+
+
+def test_what_is_remembered_stays_as_it_was_first_said(ledger: Ledger) -> None:
+    assert ledger.mark("phase-spent:sprint") is None
+    assert ledger.remember("phase-spent:sprint", "2026-11-20") == "2026-11-20"
+    assert ledger.remember("phase-spent:sprint", "2026-11-25") == "2026-11-20"
+
+
+def test_two_writers_never_turn_a_day_back(ledger: Ledger, path: Path) -> None:
+    other = Ledger.open(path)
+    assert other.current_day(DAY + timedelta(days=2)) == DAY + timedelta(days=2)
+    assert ledger.current_day(DAY + timedelta(days=1)) == DAY + timedelta(days=2)
+    assert other.current_day(DAY) == DAY + timedelta(days=2)
+    other.close()
 
 
 def test_a_clock_set_back_does_not_open_a_day_again(ledger: Ledger, path: Path) -> None:
@@ -300,102 +262,154 @@ def test_a_clock_set_back_does_not_open_a_day_again(ledger: Ledger, path: Path) 
     again.close()
 
 
-def test_one_backup_a_day_that_is_a_whole_ledger_and_only_seven_stay(ledger: Ledger, tmp_path: Path) -> None:
-    folder = tmp_path / "backups"
-    settle(ledger, admitted(ledger, 20, {TODAY: 100}), 5)
-    copies = [ledger.backup(folder, DAY + timedelta(days=n)) for n in range(9)]
-    assert sorted(folder.iterdir()) == copies[2:]
-    settle(ledger, admitted(ledger, 20, {TODAY: 100}), 5)
-    assert ledger.backup(folder, DAY + timedelta(days=8)) == copies[8]
-    copy = Ledger.open(copies[8])
-    assert copy.spend(TODAY).settled == 5
-    assert copy.audit() == []
-    copy.close()
+# --- paced: what is held grows ---------------------------------------------------------------------
 
 
-# --- any order, any crash --------------------------------------------------------------------------
+def test_a_hold_grows_in_every_window_it_was_booked_in_while_there_is_room(ledger: Ledger) -> None:
+    caps = {TODAY: 100, TASK: 60}
+    id = admitted(ledger, 20, caps)
+    assert ledger.extend(id, 40, caps, {})
+    assert (ledger.spend(TODAY).reserved, ledger.spend(TASK).reserved) == (60, 60)
+    assert not ledger.extend(id, 1, caps, {})
+    assert ledger.audit() == []
+    assert ledger.settle_unknown(id, NOON, held=True)
+    assert ledger.spend(TASK) == Spend(60, 0, 60)
 
 
-class AnyOrder(RuleBasedStateMachine):
-    """Requests of several tasks in any order, with restarts between, against a plain model of the sums."""
-
-    CAPS = {TODAY: 100, task_window(DAY, "a"): 60, task_window(DAY, "b"): 45}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "ledger.sqlite3"
-        self.ledger = Ledger.open(self.path)
-        self.settled = dict.fromkeys(self.CAPS, 0)
-        self.open: dict[int, tuple[str, int]] = {}
-
-    def reserved(self, window: str) -> int:
-        return sum(worst for task, worst in self.open.values() if window in (TODAY, task_window(DAY, task)))
-
-    @rule(task=st.sampled_from("ab"), worst=st.integers(1, 70))
-    def reserve(self, task: str, worst: int) -> None:
-        windows = {window: self.CAPS[window] for window in (TODAY, task_window(DAY, task))}
-        fits = all(self.settled[w] + self.reserved(w) + worst <= cap for w, cap in windows.items())
-        could = all(self.settled[w] + worst <= cap for w, cap in windows.items())
-        outcome = self.ledger.reserve(asked(worst, windows, task))
-        assert type(outcome) is (Admitted if fits else Waiting if could else Refused)
-        if isinstance(outcome, Admitted):
-            self.open[outcome.id] = (task, worst)
-
-    @rule(which=st.integers(0, 9), how=st.sampled_from(["settle", "unknown", "void"]), share=st.integers(0, 100))
-    def close(self, which: int, how: str, share: int) -> None:
-        if not self.open:
-            return
-        id = sorted(self.open)[which % len(self.open)]
-        task, worst = self.open.pop(id)
-        cost = {"settle": worst * share // 100, "unknown": worst, "void": 0}[how]
-        if how == "settle":
-            assert settle(self.ledger, id, cost)
-        else:
-            assert self.ledger.settle_unknown(id) if how == "unknown" else self.ledger.void(id)
-        for window in (TODAY, task_window(DAY, task)):
-            self.settled[window] += cost
-
-    @rule()
-    def restart(self) -> None:
-        self.ledger.close()
-        self.ledger = Ledger.open(self.path)
-        assert self.ledger.recover() == len(self.open)
-        for task, worst in self.open.values():
-            for window in (TODAY, task_window(DAY, task)):
-                self.settled[window] += worst
-        self.open = {}
-
-    @invariant()
-    def the_sums_are_right_and_under_every_cap(self) -> None:
-        for window, cap in self.CAPS.items():
-            spend = self.ledger.spend(window)
-            assert (spend.settled, spend.reserved) == (self.settled[window], self.reserved(window))
-            assert spend.settled + spend.reserved <= cap
-        assert self.ledger.audit() == []
-
-    def teardown(self) -> None:
-        self.ledger.close()
-        self.folder.cleanup()
+def test_what_other_use_has_taken_is_no_room_to_grow_in(ledger: Ledger) -> None:
+    id = admitted(ledger, 20, {TODAY: 100})
+    assert not ledger.extend(id, 40, {TODAY: 100}, {TODAY: 41})
+    assert ledger.extend(id, 40, {TODAY: 100}, {TODAY: 40})
 
 
-def test_any_order_of_events_keeps_every_cap() -> None:
-    bounds = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(AnyOrder, settings=bounds)
+def test_after_midnight_a_hold_still_grows_under_the_cap_of_the_day_it_was_booked_in(ledger: Ledger) -> None:
+    tomorrow = day_window(DAY + timedelta(days=1))
+    id = admitted(ledger, 90, {TODAY: 100})
+    assert not ledger.extend(id, 20, {tomorrow: 10_000}, {})
+    assert ledger.extend(id, 10, {tomorrow: 10_000}, {})
+    assert ledger.spend(tomorrow) == Spend()
 
+
+def test_nothing_grows_that_is_closed(ledger: Ledger) -> None:
+    id = admitted(ledger, 20, {TODAY: 100})
+    settle(ledger, id, 5)
+    assert not ledger.extend(id, 10, {TODAY: 100}, {})
+    assert not ledger.extend(99, 10, {TODAY: 100}, {})
+    assert ledger.spend(TODAY) == Spend(5, 0, 100)
+
+
+def test_a_paced_request_whose_end_is_unknown_is_charged_at_its_ceiling(ledger: Ledger, path: Path) -> None:
+    closings: list[Callable[[int], int]] = [lambda id: ledger.settle_unknown(id, NOON), lambda id: ledger.recover(NOON)]
+    for close in closings:
+        outcome = ledger.reserve(replace(asked(20, {TODAY: None}), ceiling=70))
+        assert isinstance(outcome, Admitted)
+        assert close(outcome.id)
+    assert ledger.spend(TODAY).settled == 140
+
+
+# --- a price that is corrected ---------------------------------------------------------------------
+
+
+def test_a_settled_request_is_priced_anew_in_every_window_and_an_unsettled_one_is_not(ledger: Ledger) -> None:
+    windows = {TODAY: 100, TASK: None}
+    settled, open_ = admitted(ledger, 50, windows), admitted(ledger, 30, windows)
+    settle(ledger, settled, 20)
+    assert ledger.reprice(settled, 45, "corrected")
+    assert not ledger.reprice(open_, 45, "corrected")
+    assert (ledger.spend(TODAY).settled, ledger.spend(TASK).settled) == (45, 45)
+    assert ledger.audit() == []
+
+
+# --- every budget refuses on its own ---------------------------------------------------------------
+
+ALL = {
+    "task": TASK, "daily_usd": TODAY, "weekly_usd": "week:2026-W47", "monthly_usd": "month:2026-11",
+    "total_usd": "total",
+}  # fmt: skip
+PHASE = {"name": "sprint"}
+
+
+def set_up(kind: str, dollars: Decimal) -> tuple[Budget, Decimal | None, Decimal | None, Phase | None]:
+    """Settings in which this one budget alone has that cap; the task's cap, the day's and the phase in force."""
+    where, _, name = kind.rpartition(".")
+    if where == "phase":
+        return Budget(), None, None, Phase(**{**PHASE, name: dollars})  # type: ignore[arg-type]
+    if where:
+        caps = {f"{where}s": {"/shop" if where == "project" else "anthropic": Caps(**{name: dollars})}}
+        return Budget(**caps), None, None, None  # type: ignore[arg-type]
+    if name in ("task", "daily_usd"):
+        return Budget(), dollars if name == "task" else None, dollars if name == "daily_usd" else None, None
+    return Budget(**{name: dollars}), None, None, None  # type: ignore[arg-type]
+
+
+def budget_of(kind: str, dollars: Decimal, account: Literal["api", "plan"] = "api") -> dict[str, int | None]:
+    """Every window of a request, and that one cap."""
+    budget, task, day, phase = set_up(kind, dollars)
+    task_cap, day_cap = (None if each is None else from_usd(each) for each in (task, day))
+    subject = Subject(DAY, "task-001", "/shop", "anthropic", account, task_cap, day_cap)
+    return windows(budget, subject, DAY, phase)
+
+
+KINDS = {
+    **ALL,
+    **{f"{part}.{kind}": f"{part}:{'/shop' if part == 'project' else 'anthropic'}/{ALL[kind]}"
+       for part in ("project", "provider") for kind in ("daily_usd", "weekly_usd", "monthly_usd", "total_usd")},
+    "phase.total_usd": "phase:sprint", "phase.daily_usd": "phase:sprint/day:2026-11-20",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "window"), KINDS.items())
+def test_each_budget_refuses_on_its_own_and_names_itself(ledger: Ledger, kind: str, window: str) -> None:
+    caps = budget_of(kind, Decimal("1.00"))
+    assert {name: cap for name, cap in caps.items() if cap is not None} == {window: from_usd(1)}
+    settle(ledger, admitted(ledger, from_usd(1), caps), from_usd("0.75"))
+    outcome = ledger.reserve(asked(from_usd("0.26"), caps))
+    assert isinstance(outcome, Refused) and outcome.window == window
+    held = admitted(ledger, from_usd("0.20"), caps)
+    outcome = ledger.reserve(asked(from_usd("0.10"), caps))
+    assert isinstance(outcome, Waiting) and outcome.window == window
+    ledger.void(held, NOON)
+    admitted(ledger, from_usd("0.25"), caps)
+
+
+@pytest.mark.parametrize(("kind", "window"), [item for item in KINDS.items() if not item[0].startswith("phase")])
+def test_a_cap_that_is_set_later_knows_what_was_spent_before(ledger: Ledger, kind: str, window: str) -> None:
+    before = budget_of("weekly_usd", Decimal(100))
+    settle(ledger, admitted(ledger, from_usd(1), before), from_usd("0.75"))
+    outcome = ledger.reserve(asked(from_usd("0.26"), budget_of(kind, Decimal("1.00"))))
+    assert isinstance(outcome, Refused) and outcome.window == window
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plans_use_never_counts_in_a_budget_of_dollars(ledger: Ledger, kind: str) -> None:
+    notional, dollars = budget_of(kind, Decimal(1), "plan"), budget_of(kind, Decimal(1))
+    assert not set(notional) & set(dollars)
+    settle(ledger, admitted(ledger, from_usd(1), notional), from_usd(1))
+    assert isinstance(ledger.reserve(asked(1, notional)), Refused)
+    admitted(ledger, from_usd(1), dollars)
+
+
+def test_what_other_use_has_taken_counts_as_spent(ledger: Ledger) -> None:
+    request = replace(asked(60, {TODAY: 100, TASK: None}), elsewhere={TODAY: 41, TASK: 10**15})
+    outcome = ledger.reserve(request)
+    assert isinstance(outcome, Refused) and outcome.window == TODAY
+    assert isinstance(ledger.reserve(replace(request, elsewhere={TODAY: 40})), Admitted)
+
+
+# --- many processes, any crash ---------------------------------------------------------------------
 
 SPENDER = """
-import random, sys
+import json, random, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from dayshift.model import Tokens, Usage
 from metrics import Admitted, Ledger, Reservation
 
-dice, ledger = random.Random(sys.argv[2]), Ledger.open(Path(sys.argv[1]))
+dice, ledger, caps = random.Random(sys.argv[2]), Ledger.open(Path(sys.argv[1])), sys.argv[3]
 day, now, task = date(2026, 11, 20), datetime(2026, 11, 20, 12, tzinfo=UTC), 0
 while True:
     worst = dice.randint(1, 40)
-    windows = {"day:2026-11-20": 50_000, f"task:2026-11-20/{task}": 100}
+    windows = json.loads(caps.replace("TASK", str(task)))
     outcome = ledger.reserve(Reservation(str(task), 1, day, "m", "p", worst, windows, now))
     if not isinstance(outcome, Admitted):
         task += 1
@@ -404,15 +418,26 @@ while True:
     if end < 0.6:
         ledger.settle(outcome.id, Usage("m", Tokens()), dice.randint(0, worst), "r", now)
     elif end < 0.8:
-        ledger.void(outcome.id)
+        ledger.void(outcome.id, now)
     elif end < 0.9:
-        ledger.settle_unknown(outcome.id)
+        ledger.settle_unknown(outcome.id, now)
 """
+
+
+def all_windows() -> str:
+    """Every window of a request, the smallest caps for its task and its day."""
+    caps = Caps(daily_usd=Decimal("0.00000005"), total_usd=Decimal("0.00000009"))
+    budget = Budget(
+        weekly_usd=Decimal("0.00000006"), monthly_usd=Decimal("0.00000007"), total_usd=Decimal("0.00000008"),
+        projects={"/shop": caps}, providers={"anthropic": caps},
+    )  # fmt: skip
+    phase = Phase(name="sprint", total_usd=Decimal("0.00000005"), daily_usd=Decimal("0.00000005"))
+    return json.dumps(windows(budget, Subject(DAY, "TASK", "/shop", "anthropic", "api", 100, 50_000), DAY, phase))
 
 
 def spender(path: Path, seed: int) -> subprocess.Popen[bytes]:
     root = Path(__file__).resolve().parent.parent
-    return subprocess.Popen([sys.executable, "-c", SPENDER, str(path), str(seed)], cwd=root)
+    return subprocess.Popen([sys.executable, "-c", SPENDER, str(path), str(seed), all_windows()], cwd=root)
 
 
 def test_eight_processes_killed_at_any_moment_never_pass_a_cap(path: Path) -> None:
@@ -420,9 +445,10 @@ def test_eight_processes_killed_at_any_moment_never_pass_a_cap(path: Path) -> No
     Ledger.open(path).close()
     observer = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)
     spenders = [spender(path, seed) for seed in range(8)]
-    dice, kills, until = random.Random(7), 0, time.monotonic() + 4
+    dice, kills, begun = random.Random(7), 0, time.monotonic()
+    enough = "SELECT COUNT(*) > 40 FROM budget"
     try:
-        while time.monotonic() < until:
+        while time.monotonic() < begun + 4 or kills < 8 or observer.execute(enough).fetchone() == (0,):
             time.sleep(0.002)
             assert observer.execute("SELECT * FROM budget WHERE settled + reserved > cap").fetchall() == []
             if dice.random() < 0.02 and kills < 16:
@@ -442,10 +468,12 @@ def test_eight_processes_killed_at_any_moment_never_pass_a_cap(path: Path) -> No
 
     ledger = Ledger.open(path)
     assert ledger.audit() == []
-    assert ledger.recover() > 0
+    assert ledger.recover(NOON) > 0
     assert ledger.audit() == []
-    today = ledger.spend(TODAY)
-    assert (today.reserved, today.settled) == (0, sum(line.cost for line in ledger.by("task")))
+    lines = Statement(ledger.connection).by("task")
+    today, everything = ledger.spend(TODAY), ledger.spend("total")
+    assert (today.reserved, today.settled) == (0, sum(line.cost for line in lines))
+    assert (everything.reserved, everything.settled) == (0, today.settled)
     assert 0 < today.settled <= 50_000
-    assert max(line.cost for line in ledger.by("task")) <= 100
+    assert max(line.cost for line in lines) <= 100
     ledger.close()
