@@ -1,6 +1,8 @@
-"""What durability costs: reserve and settle, beside the bare commits that any durable ledger must make."""
+"""What durability costs: reserve and settle, beside the bare commits that any durable ledger must make, and how many
+requests at once share a commit."""
 
 import argparse
+import asyncio
 import sqlite3
 import statistics
 import tempfile
@@ -9,22 +11,28 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from dayshift.budgets import Subject, windows
 from dayshift.model import Tokens, Usage
-from metrics import Admitted, Ledger, Reservation, day_window, task_window
+from dayshift.settings import Budget
+from group_commit import GroupCommit
+from metrics import Admitted, Ledger, Reservation
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 USAGE = Usage("claude-sonnet-5-5", Tokens(10, 200, 14_000, 300), raw={"input_tokens": 10, "output_tokens": 200})
 
 
+SUBJECT = Subject(DAY, "task-001", "/projects/shop", "anthropic", "api", 10**15, 10**15)
+WINDOWS = windows(Budget(), SUBJECT, DAY, None)
+REQUEST = Reservation("task-001", 1, DAY, "claude-sonnet-5-5", "shipped", 10**6, WINDOWS, NOON, "session")
+
+
 def spending(folder: Path) -> tuple[Callable[[], None], Callable[[], None]]:
-    """One step: a request reserved and settled in a day's and a task's budget; and how to end."""
+    """One step: a request reserved and settled in every budget it counts in; and how to end."""
     ledger = Ledger.open(folder / "ledger.sqlite3")
-    windows = {day_window(DAY): 10**15, task_window(DAY, "task-001"): 10**15}
-    request = Reservation("task-001", 1, DAY, "claude-sonnet-5-5", "shipped", 10**6, windows, NOON, "session")
 
     def step() -> None:
-        outcome = ledger.reserve(request)
+        outcome = ledger.reserve(REQUEST)
         assert isinstance(outcome, Admitted), outcome
         ledger.settle(outcome.id, USAGE, 10**5, "req", NOON)
 
@@ -47,6 +55,25 @@ def floor(folder: Path) -> tuple[Callable[[], None], Callable[[], None]]:
     return step, bare.close
 
 
+async def together(folder: Path, at_once: int, pairs: int) -> list[float]:
+    """Seconds of each pair, so many requests at once through the group commit, as the gateway does it."""
+    writer = GroupCommit(Ledger.open(folder / f"together-{at_once}.sqlite3"))
+    left, seconds = iter(range(pairs)), list[float]()
+
+    async def one_after_another() -> None:
+        for _ in left:
+            began = time.perf_counter()
+            outcome = await writer.write(lambda ledger: ledger.reserve(REQUEST))
+            assert isinstance(outcome, Admitted), outcome
+            id = outcome.id
+            await writer.write(lambda ledger: ledger.settle(id, USAGE, 10**5, "req", NOON))  # noqa: B023 - awaited here
+            seconds.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(one_after_another() for _ in range(at_once)))
+    writer.close()
+    return seconds
+
+
 def timed(step: Callable[[], None], pairs: int) -> list[float]:
     """Seconds of each step."""
     seconds = []
@@ -57,10 +84,10 @@ def timed(step: Callable[[], None], pairs: int) -> list[float]:
     return seconds
 
 
-def line(name: str, seconds: list[float]) -> str:
+def line(name: str, seconds: list[float], at_once: int = 1) -> str:
     """Pairs per second, median and 99th percentile in milliseconds."""
     p99 = sorted(seconds)[len(seconds) * 99 // 100]
-    rate = len(seconds) / sum(seconds)
+    rate = at_once * len(seconds) / sum(seconds)
     return f"{name:24} {rate:8.0f} pairs/s   p50 {statistics.median(seconds) * 1e3:6.3f} ms   p99 {p99 * 1e3:6.3f} ms"
 
 
@@ -80,8 +107,11 @@ def main() -> None:
             bare += timed(commit, given.pairs // 10)
         end_spending()
         end_floor()
+        shared = {at_once: asyncio.run(together(Path(name), at_once, given.pairs)) for at_once in (1, 8, 100)}
     print(line("reserve + settle", ours))
     print(line("floor: two bare commits", bare))
+    for at_once, seconds in shared.items():
+        print(line(f"group commit, {at_once} at once", seconds, at_once))
     print(f"ratio                    {sum(ours) / sum(bare):8.2f} times the floor")
 
 

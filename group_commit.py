@@ -1,0 +1,99 @@
+"""The ledger's writes on a thread of their own: those that wait together become durable in one commit."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from metrics import Ledger
+
+T = TypeVar("T")
+Change = Callable[[Ledger], T]
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One change, and who waits for it."""
+
+    change: Change[Any]
+    outcome: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+    def report(self, result: Any, error: Exception | None) -> None:
+        """Tell the waiting one, in its own thread; nobody waits in a loop that is closed."""
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._report, result, error)
+
+    def _report(self, result: Any, error: Exception | None) -> None:
+        if self.outcome.cancelled():
+            return
+        if error is None:
+            self.outcome.set_result(result)
+        else:
+            self.outcome.set_exception(error)
+
+
+class GroupCommit:
+    """Makes changes in the order they are handed in; each is durable when its caller goes on."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
+        self._door, self._closed = threading.Lock(), False
+        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
+        self._thread.start()
+
+    async def write(self, change: Change[T]) -> T:
+        """The change's result, once it is on disk. Once handed in it is made, also if the caller is cancelled.
+        ValueError once the ledger is closed."""
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+        with self._door:
+            if self._closed:
+                raise ValueError("the ledger is closed")
+            self._waiting.put(_Write(change, outcome, loop))
+        return await outcome
+
+    def close(self) -> None:
+        """Make what was handed in, then let go of the ledger."""
+        with self._door:
+            self._closed = True
+            self._waiting.put(None)
+        self._thread.join()
+        self._ledger.close()
+
+    def _serve(self) -> None:
+        go_on = True
+        while go_on:
+            writes = self._next()
+            go_on = None not in writes
+            self._commit([write for write in writes if write is not None])
+
+    def _next(self) -> list[_Write | None]:
+        """All that wait, at least one."""
+        writes = [self._waiting.get()]
+        try:
+            while True:
+                writes.append(self._waiting.get_nowait())
+        except Empty:
+            return writes
+
+    def _commit(self, writes: list[_Write]) -> None:
+        """One transaction for all; a change that fails undoes itself alone, a commit that fails undoes them all."""
+        try:
+            with self._ledger.together():
+                made = [self._made(write) for write in writes]
+        except Exception as error:
+            made = [(None, error)] * len(writes)
+        for write, (result, fault) in zip(writes, made, strict=True):
+            write.report(result, fault)
+
+    def _made(self, write: _Write) -> tuple[Any, Exception | None]:
+        try:
+            with self._ledger.change():
+                return write.change(self._ledger), None
+        except Exception as error:
+            return None, error
