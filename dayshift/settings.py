@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -21,6 +22,11 @@ OURS = ("ANTHROPIC_", "CLAUDE_", "DAYSHIFT_", "DISCORD_", "TELEGRAM_")
 
 PRICES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "web_search", "window", "fast",
           "long_above", "long_input", "long_output")  # fmt: skip
+DOLLARS = (0, 1_000_000)
+BOUNDS: Mapping[str, tuple[int, int]] = MappingProxyType({
+    "window": (1, 100_000_000), "long_above": (1, 100_000_000),
+    "fast": (1, 1000), "long_input": (1, 1000), "long_output": (1, 1000),
+})  # fmt: skip
 TOOLS = ("Bash", "Read", "Edit", "Write", "Glob", "Grep", "Agent", "Skill", "AskUserQuestion")
 
 
@@ -89,10 +95,63 @@ def _price(name: str) -> str:
     return name
 
 
+def _sane(row: dict[str, Decimal]) -> dict[str, Decimal]:
+    """One model's prices, if each is in its bounds; else ValueError."""
+    for name, figure in row.items():
+        least, most = BOUNDS.get(name, DOLLARS)
+        if not least <= figure <= most:
+            raise ValueError(f"`{name}` must be from {least} to {most}, not {figure}")
+    return row
+
+
+def _date(value: Any) -> date:
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"must be a date such as 2026-11-20, not {value!r}") from None
+
+
+def _phase(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name):
+        raise ValueError(f"{name!r} is no name of a phase; use up to 31 lower-case letters, digits and dashes")
+    return name
+
+
+def _listed(value: Any) -> Any:
+    """One value is a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _rising(numbers: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+    return tuple(sorted(set(numbers)))
+
+
+def _in_a_row(phases: "tuple[Phase, ...]") -> "tuple[Phase, ...]":
+    """The phases, if each leads to the next and the last has no end; else ValueError."""
+    names = [phase.name for phase in phases]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"`{twice}` names two phases; rename one")
+    for phase in phases[1:]:
+        if phase.first_day:
+            raise ValueError(f"`{phase.name}` begins when the phase before it ends; take its first_day out")
+    for phase in phases[:-1]:
+        if phase.days is None and phase.total_usd is None:
+            raise ValueError(f"`{phase.name}` never ends; give it days or total_usd, or take out what follows")
+    if phases and phases[-1].days is not None:
+        last = phases[-1].name
+        raise ValueError(
+            f"`{last}` is the last phase, so it cannot end; take its days out, or say what holds after it, "
+            "e.g. {name: ongoing, daily_usd: 0.50}"
+        )
+    return phases
+
+
 RepoPath = Annotated[str, AfterValidator(inside)]
 Count = Annotated[int, BeforeValidator(_number)]
 Dollars = Annotated[Decimal, BeforeValidator(_number), Field(ge=0)]
+PriceName = Annotated[str, AfterValidator(_price)]
 Cap = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=1_000_000)]
+Share = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=1)]
 Command = Annotated[str, AfterValidator(_command)]
 
 
@@ -118,12 +177,40 @@ class Agent(Section):
     environment: tuple[Annotated[str, AfterValidator(_variable)], ...] = ()
 
 
+class Caps(Section):
+    """The most that may be spent in each period, in US dollars; None where nothing is set."""
+
+    daily_usd: Cap | None = None
+    weekly_usd: Cap | None = None
+    monthly_usd: Cap | None = None
+    total_usd: Cap | None = None
+
+
+class Phase(Section):
+    """A stretch of time with money of its own; the next one begins when its days or its money are over."""
+
+    name: Annotated[str, AfterValidator(_phase)]
+    first_day: Annotated[date, BeforeValidator(_date)] | None = None
+    days: Annotated[Count, Field(ge=1, le=3660)] | None = None
+    total_usd: Cap | None = None
+    daily_usd: Cap | None = None
+
+
 class Budget(Section):
     """What may be spent, in US dollars."""
 
     daily_usd: Cap = Decimal(20)
     task_usd: Cap | None = None
-    warn_at: Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=1)] = Decimal("0.75")
+    weekly_usd: Cap | None = None
+    monthly_usd: Cap | None = None
+    total_usd: Cap | None = None
+    projects: dict[str, Caps] = {}
+    providers: dict[str, Caps] = {}
+    phases: Annotated[tuple[Phase, ...], AfterValidator(_in_a_row)] = ()
+    warn_at: Annotated[tuple[Share, ...], BeforeValidator(_listed), AfterValidator(_rising)] = (Decimal("0.75"),)
+    milestones_usd: Annotated[tuple[Cap, ...], BeforeValidator(_listed), AfterValidator(_rising)] = ()
+    mode: Literal["strict", "paced"] = "strict"
+    include_other_use: bool = False
 
 
 class Guard(Section):
@@ -152,7 +239,7 @@ class Settings(Section):
     budget: Budget = Budget()
     guard: Guard = Guard()
     workspace: Workspace = Workspace()
-    prices: dict[str, dict[Annotated[str, AfterValidator(_price)], Dollars]] = {}
+    prices: dict[str, Annotated[dict[PriceName, Dollars], AfterValidator(_sane)]] = {}
 
 
 # --- where they come from --------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_every_error_of_file_and_variables_is_told_at_once(home: Home) -> None:
         ("budget: {daily_usd: .inf}", "budget.daily_usd: must be a number such as 20 or 7.50, not '.inf'"),
         ("budget: {daily_usd: 1e999}", "budget.daily_usd: must be a number such as 20 or 7.50, not inf"),
         ("budget: {daily_usd: 0}", "budget.daily_usd: must be greater than 0, not 0"),
-        ("budget: {warn_at: 75}", "budget.warn_at: must be less than or equal to 1, not 75"),
+        ("budget: {warn_at: 75}", "budget.warn_at[0]: must be less than or equal to 1, not 75"),
         ("budget:", "budget: must be a mapping (`key: value` lines), not empty"),
         ("agent: {tools: []}", "agent.tools: is empty; give at least one"),
         (
@@ -124,11 +124,91 @@ def test_every_error_of_file_and_variables_is_told_at_once(home: Home) -> None:
         ("workspace: {setup: ['']}", "workspace.setup[0]: is no command; write what a shell shall run"),
         ("prices: {m: {inptu: 2}}", "prices.m.inptu: `inptu` is not a price; did you mean `input`?"),
         ("prices: {m: {input: -1}}", "prices.m.input: must be greater than or equal to 0, not -1"),
+        ("prices: {m: {input: 1000001}}", "prices.m: `input` must be from 0 to 1000000, not 1000001"),
+        ("prices: {m: {fast: 0.5}}", "prices.m: `fast` must be from 1 to 1000, not 0.5"),
+        ("prices: {m: {window: 0.5}}", "prices.m: `window` must be from 1 to 100000000, not 0.5"),
         ("- a\n- b", "must be a mapping (`key: value` lines), not a list"),
     ],
 )
 def test_a_wrong_value_gets_its_line_and_a_cure(home: Home, line: str, message: str) -> None:
     assert told(written(home, line)) == [f"config:1: {message}"]
+
+
+SPRINT, ONGOING = "{name: sprint, days: 10, total_usd: 30}", "{name: ongoing, daily_usd: 0.50}"
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [
+        (f"phases: [{SPRINT}, {SPRINT}]", "phases: `sprint` names two phases; rename one"),
+        (f"phases: [{ONGOING}, {SPRINT}]", "phases: `ongoing` never ends; give it days or total_usd, or take out what "
+         "follows"),
+        (f"phases: [{SPRINT}]", "phases: `sprint` is the last phase, so it cannot end; take its days out, or say what "
+         "holds after it, e.g. {name: ongoing, daily_usd: 0.50}"),
+        (f"phases: [{SPRINT}, {{name: later, first_day: 2026-12-01}}]",
+         "phases: `later` begins when the phase before it ends; take its first_day out"),
+        ("phases: [{name: sprint, first_day: tomorrow}]",
+         "phases[0].first_day: must be a date such as 2026-11-20, not 'tomorrow'"),
+        ("phases: [{name: sprint, days: 0}]", "phases[0].days: must be greater than or equal to 1, not 0"),
+        ("phases: [{name: Sprint 1}]", "phases[0].name: 'Sprint 1' is no name of a phase; "
+         "use up to 31 lower-case letters, digits and dashes"),
+        ("phases: [{name: a, weekly_usd: 3}]", "phases[0].weekly_usd: is not a key here; did you mean `daily_usd`?"),
+        ("warn_at: [0.5, 75]", "warn_at[1]: must be less than or equal to 1, not 75"),
+        ("warn_at: 0", "warn_at[0]: must be greater than 0, not 0"),
+        ("mode: loose", "mode: must be 'strict' or 'paced', not 'loose'"),
+        ("include_other_use: maybe", "include_other_use: must be true or false, not 'maybe'"),
+        ("projects: {shop: 5}", "projects.shop: must be a mapping (`key: value` lines), not 5"),
+        ("projects: {shop: {dayly_usd: 5}}", "projects.shop.dayly_usd: is not a key here; did you mean `daily_usd`?"),
+        ("providers: [anthropic]", "providers: must be a mapping (`key: value` lines), not a list"),
+        ("milestones_usd: [5, ten]", "milestones_usd[1]: must be a number such as 20 or 7.50, not 'ten'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_budget_is_named_with_a_cure(home: Home, budget: str, message: str) -> None:
+    assert told(written(home, f"budget: {{{budget}}}")) == [f"config:1: budget.{message}"]
+
+
+def test_phases_that_lead_to_each_other_and_lists_in_order_are_read(home: Home) -> None:
+    written(home, f"budget: {{phases: [{SPRINT}, {ONGOING}], warn_at: [0.9, 0.5, 0.9], milestones_usd: [10, 5]}}")
+    budget = load_settings(home, {}).budget
+    assert [phase.name for phase in budget.phases] == ["sprint", "ongoing"]
+    assert budget.warn_at == (Decimal("0.5"), Decimal("0.9"))
+    assert budget.milestones_usd == (Decimal(5), Decimal(10))
+    assert load_settings(written(home, "budget: {warn_at: 0.6}"), {}).budget.warn_at == (Decimal("0.6"),)
+
+
+CAPS = ("daily_usd: {}", "task_usd: {}", "weekly_usd: {}", "monthly_usd: {}", "total_usd: {}",
+        "projects: {{shop: {{daily_usd: {}}}}}", "providers: {{anthropic: {{total_usd: {}}}}}",
+        "phases: [{{name: sprint, total_usd: {}}}]", "phases: [{{name: on, daily_usd: {}}}]",
+        "milestones_usd: [5, {}]")  # fmt: skip
+
+
+@pytest.mark.parametrize("cap", CAPS)
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("0", "must be greater than 0, not 0"),
+        ("-5", "must be greater than 0, not -5"),
+        ("1000000.01", "must be less than or equal to 1000000, not 1000000.01"),
+        ("1e999", "must be a number such as 20 or 7.50, not inf"),
+        (".nan", "must be a number such as 20 or 7.50, not '.nan'"),
+        ("NaN", "must be a number such as 20 or 7.50, not 'NaN'"),
+        ("Infinity", "must be a number such as 20 or 7.50, not 'Infinity'"),
+        ("$5", "must be a number such as 20 or 7.50, not '$5'"),
+        ("5 USD", "must be a number such as 20 or 7.50, not '5 USD'"),
+        ("true", "must be a number, not true"),
+    ],
+)
+def test_no_cap_is_zero_negative_endless_or_absurd(home: Home, cap: str, value: str, message: str) -> None:
+    (line,) = told(written(home, "budget: {" + cap.format(value) + "}"))
+    place, _, said = line.partition("_usd")
+    assert place.startswith("config:1: budget.")
+    assert said.removeprefix("[1]") == f": {message}"
+
+
+@pytest.mark.parametrize("value", ["-3", "0", "nan", "$5", "1e999", "true"])
+def test_no_cap_from_a_variable_is_either(home: Home, value: str) -> None:
+    (line,) = told(home, {"DAYSHIFT_BUDGET__TOTAL_USD": value})
+    assert line.startswith("DAYSHIFT_BUDGET__TOTAL_USD: budget.total_usd: must be ")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +236,7 @@ def test_a_variable_overrides_the_file(home: Home, name: str, value: str, expect
 def test_a_variable_leaves_the_rest_of_its_section_alone(home: Home) -> None:
     written(home, "budget: {daily_usd: 9, warn_at: 0.5}\n")
     budget = load_settings(home, {"DAYSHIFT_BUDGET__DAILY_USD": "3"}).budget
-    assert (budget.daily_usd, budget.warn_at) == (Decimal(3), Decimal("0.5"))
+    assert (budget.daily_usd, budget.warn_at) == (Decimal(3), (Decimal("0.5"),))
 
 
 def test_the_home_and_empty_variables_are_not_settings(home: Home) -> None:
