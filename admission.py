@@ -3,105 +3,163 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 
-from dayshift import messages
-from dayshift.clock import Clock, day_of
+from almanac import Almanac
+from dayshift import hold, messages
+from dayshift.budgets import PLAN, Subject, called, phase_window, spent_up, windows
+from dayshift.clock import Clock
 from dayshift.events import Active, CapReached, Event
-from dayshift.gateway import Refusal, UsageReader
-from dayshift.model import Record, Usage
-from dayshift.money import Pico, shown
-from dayshift.prices import Prices, Rates, Unpriced
-from metrics import Admitted, Ledger, Refused, Reservation, Waiting, day_window, task_window
+from dayshift.hold import Hold
+from dayshift.meter import Refusal, UsageReader
+from dayshift.model import Doubtful, Record, Usage
+from dayshift.money import Pico
+from dayshift.notices import Notice
+from dayshift.prices import Prices, Unpriced
+from dayshift.settings import Budget, Phase
+from group_commit import GroupCommit
+from metrics import Admitted, Ledger, Refused, Reservation, Waiting
+from teller import Teller
 
 log = logging.getLogger("dayshift.admission")
 
 LOOK_AGAIN_SECONDS = 1.0  #: a held request is tried again at least this often, and whenever another one is settled
-SHARE_FOR_OUTPUT = 4  #: one answer may claim a quarter of the headroom, so that a task gets several turns
-FEWEST_OUTPUT_TOKENS = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """The caps in force for one task's requests (pico-USD); None means no cap of that kind."""
-
-    day: Pico
-    task: Pico | None
 
 
 class Admission:
-    """The gateway's meter: admits, holds, refuses, settles. One per daemon, the ledger's only writer."""
+    """The gateway's meter: admits, holds, refuses, settles. One per daemon."""
 
     def __init__(
-        self, ledger: Ledger, prices: Prices, clock: Clock, timezone: str, warn_percent: int,
-        record: Callable[[str], Record], caps: Callable[[Record], Caps], put: Callable[[Event], None],
-        warn: Callable[[str], None],
+        self, writer: GroupCommit, books: Ledger, almanac: Almanac, teller: Teller, prices: Callable[[date], Prices],
+        clock: Clock, budget: Budget, record: Callable[[str], Record], subject: Callable[[Record], Subject],
+        put: Callable[[Event], None], elsewhere: Callable[[date], Mapping[str, Pico]] = lambda day: {},
     ) -> None:  # fmt: skip
-        self._ledger, self._prices, self._clock, self._timezone = ledger, prices, clock, timezone
-        self._record, self._caps, self._put, self._warn = record, caps, put, warn
-        self._warn_percent = warn_percent
+        self._writer, self._books, self._almanac, self._teller = writer, books, almanac, teller
+        self._prices, self._clock, self._budget, self._elsewhere = prices, clock, budget, elsewhere
+        self._record, self._subject, self._put = record, subject, put
         self._settled = asyncio.Condition()
-
-    @property
-    def today(self) -> date:
-        """The calendar day requests count in now; never earlier than one that was seen before."""
-        return self._ledger.current_day(day_of(self._clock.now(), self._timezone))
+        self._closed = 0  #: how many requests were closed
+        self._returns: set[asyncio.Task[None]] = set()  #: reservations being given back that nobody waited for
+        self._flights: dict[int, tuple[str, Hold]] = {}  #: booking → task and hold
+        self._cut: set[str] = set()  #: tasks an answer of which was cut, until one is settled
 
     def windows(self, record: Record) -> dict[str, Pico | None]:
-        """Every budget the task's requests count in, with its cap."""
-        caps = self._caps(record)
-        return {day_window(self.today): caps.day, task_window(record.day, record.id): caps.task}
+        """Every budget the task's requests count in now, with its cap."""
+        return self._windows(record, self._almanac.today)
+
+    def _windows(self, record: Record, day: date) -> dict[str, Pico | None]:
+        """Those of one day, told once: midnight may pass between two looks at the clock."""
+        return windows(self._budget, self._subject(record), day, self._almanac.phase_of(day))
 
     def max_output_tokens(self, record: Record, most: int) -> int:
         """How long one answer may be, so that its worst case leaves room for more of them."""
-        headroom = self._ledger.headroom(self.windows(record))
+        today = self._almanac.today
+        headroom = self._books.headroom(self._windows(record, today), self._elsewhere(today))
         if headroom is None:
             return most
-        affordable = headroom // (SHARE_FOR_OUTPUT * max(self._prices.rates(record.task.model).output, 1))
-        return min(most, max(affordable, FEWEST_OUTPUT_TOKENS))
+        return hold.longest_answer(headroom, self._prices(today).rates(record.task.model).output, most)
+
+    # --- before it leaves ------------------------------------------------------------------------------
 
     async def admit(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> Refusal | int:
         """A booking once the worst case fits every budget; held while it may yet fit, refused when it cannot."""
         try:
-            rates, worst = self._priced(body)
+            facts = messages.quote_bounds(body)
+            if facts.unbounded:
+                what = ", ".join(facts.unbounded)
+                raise ValueError(f"its cost has no bound: {what}; dayshift admits no such request")
+            return await self._admitted(task_id, facts, len(body), headers)
         except ValueError as error:
             return Refusal(400, "invalid_request_error", str(error))
         except Unpriced as error:
             return self._refuse(task_id, "price", str(error))
-        # Asked anew each time: while it was held the day may have changed, or a cap.
-        while not isinstance(outcome := self._ledger.reserve(self._request(task_id, rates, worst, headers)), Admitted):
-            if isinstance(outcome, Refused):
+
+    async def _admitted(
+        self, task_id: str, facts: messages.RequestFacts, size: int, headers: Mapping[str, str]
+    ) -> Refusal | int:
+        """Asked anew each time: while it was held the day may have changed, or a cap, or the phase."""
+        waited = False
+        while True:
+            held = self._hold(task_id, facts, size, headers, await self._almanac.turn())
+            request, closed = self._request(task_id, held, headers), self._closed
+            outcome = await self._reserved(request)
+            if isinstance(outcome, Admitted):
+                self._flights[outcome.id] = task_id, held
+                if waited:
+                    self._put(Active(task_id, "asking the model"))
+                return outcome.id
+            if isinstance(outcome, Refused) and not await self._turned(outcome, request):
                 return self._refuse(task_id, outcome.window, outcome.detail)
-            await self._wait(task_id, outcome)
-        return outcome.id
+            if isinstance(outcome, Waiting):
+                waited = True
+                await self._wait(task_id, outcome, closed)
 
-    def _priced(self, body: bytes) -> tuple[Rates, Pico]:
-        """The prices of the request's model and the most it can cost."""
-        facts = messages.quote_bounds(body)
-        if facts.unbounded:
-            raise ValueError(f"its cost has no bound: {', '.join(facts.unbounded)}; dayshift admits no such request")
-        rates = self._prices.rates(facts.model)
-        worst = self._prices.worst_case(
-            facts.model, facts.max_input_tokens, facts.max_tokens, cache_ttl_1h=facts.cache_ttl_1h, caches=facts.caches,
-            fast=facts.fast, web_searches=facts.web_searches, geo=facts.geo,
-        )  # fmt: skip
-        return rates, worst
+    def _hold(
+        self, task_id: str, facts: messages.RequestFacts, size: int, headers: Mapping[str, str], today: date
+    ) -> Hold:
+        if self._budget.mode == "strict":
+            return hold.strict(facts, size, today)
+        session, agent = _conversation(headers)
+        model = self._prices(today).rates(facts.model).model
+        last = self._books.last_prompt(session, agent, model) if session else None
+        return hold.paced(facts, size, today, last, whole=task_id in self._cut)
 
-    def _request(self, task_id: str, rates: Rates, worst: Pico, headers: Mapping[str, str]) -> Reservation:
-        record = self._record(task_id)
+    def _request(self, task_id: str, held: Hold, headers: Mapping[str, str]) -> Reservation:
+        record, prices = self._record(task_id), self._prices(held.day)
+        subject, rates = self._subject(record), prices.rates(held.facts.model)
+        session, agent = _conversation(headers)
         return Reservation(
-            record.id, record.runs, self.today, rates.model, rates.source, worst,
-            self.windows(record), self._clock.now(),
-            session_id=headers.get("x-claude-code-session-id"), agent_id=headers.get("x-claude-code-agent-id"),
+            record.id, record.runs, held.day, rates.model, rates.source, held.cost(prices),
+            self._windows(record, held.day), self._clock.now(), session_id=session, agent_id=agent,
+            file_day=record.day, project=record.project, provider=subject.provider, account=subject.account,
+            complexity=record.task.complexity, task_model=prices.resolve(record.task.model),
+            body_bytes=held.body_bytes, ceiling=held.ceiling(prices), elsewhere=self._elsewhere(held.day),
         )  # fmt: skip
 
-    async def _wait(self, task_id: str, outcome: Waiting) -> None:
+    async def _reserved(self, request: Reservation) -> Admitted | Waiting | Refused:
+        """The ledger's word; if nobody waits for it any more, what was reserved is given back."""
+        booking = asyncio.ensure_future(self._writer.write(lambda ledger: ledger.reserve(request)))
+        try:
+            return await asyncio.shield(booking)
+        except asyncio.CancelledError:
+            await self._unasked(asyncio.create_task(self._give_back(booking)))
+            raise
+
+    async def _give_back(self, booking: asyncio.Future[Admitted | Waiting | Refused]) -> None:
+        if isinstance(outcome := await booking, Admitted):
+            await self.void(outcome.id)
+
+    async def _unasked(self, task: asyncio.Task[None]) -> None:
+        """Wait for it; it comes to its end also if who waits is cancelled once more."""
+        self._returns.add(task)
+        task.add_done_callback(self._returns.discard)
+        await asyncio.shield(task)
+
+    async def _turned(self, outcome: Refused, request: Reservation) -> bool:
+        """Whether another day or phase is in force by now, for whose budgets the request must be asked anew."""
+        if outcome.window not in self.windows(self._record(request.task_id)):
+            return True
+        return await self._turned_phase(outcome, request)
+
+    async def _turned_phase(self, outcome: Refused, request: Reservation) -> bool:
+        """Whether it was the phase's money that is gone, and the next phase is in force now."""
+        phase = self._almanac.phase
+        after = self._almanac.next_phase(phase) if phase else None
+        if phase is None or after is None or outcome.window.removeprefix(PLAN) != phase_window(phase.name):
+            return False
+        if not spent_up(phase, self._books.spend(outcome.window).settled, request.worst_case):
+            return False
+        await self._almanac.close_phase(phase)
+        await self._teller.tell(Notice(f"phase:{phase.name}", _passed_on(phase, after)))
+        return True
+
+    async def _wait(self, task_id: str, outcome: Waiting, closed: int) -> None:
+        """Until a request is closed; it may have been since only `closed` were, while the ledger was asked."""
         self._put(Active(task_id, f"waiting for headroom in {called(outcome.window)}: {outcome.detail}"))
         async with self._settled:
             try:
                 async with asyncio.timeout(LOOK_AGAIN_SECONDS):
-                    await self._settled.wait()
+                    await self._settled.wait_for(lambda: self._closed != closed)
             except TimeoutError:
                 return
 
@@ -109,63 +167,84 @@ class Admission:
         self._put(CapReached(task_id, called(window), detail))
         return Refusal(402, "billing_error", f"dayshift: {called(window)} does not allow this request: {detail}")
 
+    # --- while it is answered ----------------------------------------------------------------------------
+
     def reader(self, content_type: str) -> UsageReader:
         """A reader for a streamed answer, or for one that comes as a whole."""
-        return messages.UsageReader() if "event-stream" in content_type else WholeAnswer()
+        return messages.UsageReader() if "event-stream" in content_type else messages.WholeAnswer()
 
-    async def settle(self, booking: int, usage: Usage | None, request_id: str) -> None:
-        """Book what was used; at the worst case if that is unknown or cannot be priced."""
-        try:
-            if usage is None:
-                self._ledger.settle_unknown(booking)
-            else:
-                self._ledger.settle(booking, usage, self._prices.cost(usage), request_id, self._clock.now())
-        except Unpriced as error:
-            log.warning("booked at the worst case: %s", error)
-            self._ledger.settle_unknown(booking)
+    async def keep_up(self, booking: int, visible: int) -> bool:
+        """Whether the answer may go on: a paced hold grows with what was seen of it, while every cap has room."""
+        while booking in self._flights:
+            task_id, held = self._flights[booking]
+            if not held.outgrown(visible):
+                break
+            if not await self._extended(booking, task_id, held):
+                return False
+            self._flights[booking] = task_id, held.grown()
+        return True
+
+    async def _extended(self, booking: int, task_id: str, held: Hold) -> bool:
+        prices = self._prices(held.day)
+        more = held.grown().cost(prices) - held.cost(prices)
+        caps, taken = self._windows(self._record(task_id), held.day), self._elsewhere(held.day)
+        return await self._writer.write(lambda ledger: ledger.extend(booking, more, caps, taken))
+
+    # --- after it ----------------------------------------------------------------------------------------
+
+    async def settle(self, booking: int, usage: Usage | Doubtful | None, request_id: str) -> None:
+        """Book what was used; the most it can have cost if that is unknown or cannot be priced."""
+        now, (task_id, held) = self._clock.now(), self._flights.pop(booking, ("", None))
+        cost = self._cost(usage, held.day if held else self._almanac.today)
+        if not isinstance(usage, Usage) or cost is None:
+            await self._writer.write(lambda ledger: ledger.settle_unknown(booking, now))
+        else:
+            await self._writer.write(lambda ledger: ledger.settle(booking, usage, cost, request_id, now))
         await self._tell_waiting()
-        self._warn_early()
+        self._cut.discard(task_id)
+        if held:
+            record, today = self._record(task_id), self._almanac.today
+            await self._teller.take_stock(self.windows(record), self._elsewhere(today), today)
+            if isinstance(usage, Usage):
+                await self._teller.doubt(held, usage)
+        if isinstance(usage, Doubtful):
+            await self._teller.not_understood(usage)
+
+    def _cost(self, usage: Usage | Doubtful | None, day: date) -> Pico | None:
+        try:
+            return self._prices(day).cost(usage) if isinstance(usage, Usage) else None
+        except Unpriced as error:
+            log.warning("booked at the most it can have cost: %s", error)
+            return None
+
+    async def cut(self, booking: int) -> None:
+        """Book an answer that was cut because its hold could not grow: what was held. The agent's next try must fit
+        with its whole answer, or the same words would be cut and paid for again."""
+        now, (task_id, held) = self._clock.now(), self._flights.pop(booking, ("", None))
+        if held:
+            self._cut.add(task_id)
+        await self._writer.write(lambda ledger: ledger.settle_unknown(booking, now, held=True))
+        await self._tell_waiting()
 
     async def void(self, booking: int) -> None:
         """Give the reservation back."""
-        self._ledger.void(booking)
+        now = self._clock.now()
+        self._flights.pop(booking, None)
+        await self._writer.write(lambda ledger: ledger.void(booking, now))
         await self._tell_waiting()
 
     async def _tell_waiting(self) -> None:
+        self._closed += 1
         async with self._settled:
             self._settled.notify_all()
 
-    def _warn_early(self) -> None:
-        """Say once a day that most of its cap is spent."""
-        window = day_window(self.today)
-        spend = self._ledger.spend(window)
-        if spend.crossed(self._warn_percent) and self._ledger.warn_once(window, f"{self._warn_percent}%"):
-            self._warn(
-                f"{shown(spend.settled)} of today's {shown(spend.cap)} is spent ({self._warn_percent} % reached)"
-            )
+
+def _conversation(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The session and the subagent a request belongs to, as the CLI says."""
+    return headers.get("x-claude-code-session-id"), headers.get("x-claude-code-agent-id")
 
 
-def called(window: str) -> str:
-    """A budget as a person calls it."""
-    kind, _, which = window.partition(":")
-    return {"task": "the task's own cap", "day": f"the cap of {which}", "price": "the price list"}.get(kind, window)
-
-
-class WholeAnswer:
-    """Reads the usage of an answer that is one JSON document."""
-
-    def __init__(self) -> None:
-        self._body = bytearray()
-
-    def feed(self, chunk: bytes) -> None:
-        """Keep the bytes until the document is whole."""
-        self._body += chunk
-
-    @property
-    def complete(self) -> bool:
-        """Whether the document can be read."""
-        return self.usage() is not None
-
-    def usage(self) -> Usage | None:
-        """What it says it used."""
-        return messages.read_json(bytes(self._body))
+def _passed_on(phase: Phase, after: Phase) -> str:
+    daily = f", ${after.daily_usd} a day" if after.daily_usd else ""
+    total = f", ${after.total_usd} in all" if after.total_usd else ""
+    return f"the money of the phase {phase.name} is spent; from now on {after.name} is in force{daily}{total}"

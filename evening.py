@@ -6,52 +6,53 @@ from pathlib import Path
 
 from dayshift import decisions, git, workspace
 from dayshift.model import DiffStat, Record
-from dayshift.money import Pico
+from dayshift.money import shown
 from dayshift.report import AuditLine, DayFacts, SpendRow
 from dayshift.sandbox import NO_SANDBOX
+from dayshift.statement import Line, Statement
 from dayshift.states import Parked, ParkReason
-from metrics import Ledger, Line, task_window
-
-STRICT = (
-    "Every request was admitted only if its worst case fitted the caps, before it left this machine; "
-    "what was settled and what is reserved never exceed a cap together."
-)
-UNFENCED = "There was NO SANDBOX: agents could pass by the gateway, so the caps held only for what went through it."
+from treasury import Treasury
 
 
 def gather(
     day: date,
     known: Mapping[str, Record],
-    ledger: Ledger,
-    cap: Pico | None,
+    treasury: Treasury,
     timezone: str,
     rehearsal: bool,
     dirty: bool,
 ) -> DayFacts:
     """Everything the report of that day says. Same records, same ledger: same facts."""
+    ledger, cap = treasury.statement, treasury.day_cap
     mine = tuple(sorted((r for r in known.values() if r.day == day and r.rehearsal == rehearsal), key=lambda r: r.id))
     layers = _layers(mine)
     by_task = _rows(ledger.by("task", file_day=day), f"{day}/")
     return DayFacts(
         date=day, project=mine[0].project if mine else "", rehearsal=rehearsal, cap=cap,
-        spent=sum(row.cost for row in by_task if row.cost is not None), reserved=_reserved(ledger, mine),
+        spent=sum(row.cost for row in by_task if row.cost is not None),
+        reserved=sum(line.reserved for line in ledger.by("day", file_day=day)),
         by_model=_rows(ledger.by("model", file_day=day), ""), by_task=by_task,
         records=mine, diffs=_diffs(mine), audit=_audit(mine), layers=layers,
-        guarantee=UNFENCED if NO_SANDBOX in layers else STRICT,
+        guarantee=treasury.guarantee(fenced=NO_SANDBOX not in layers),
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min((r.started_at for r in mine if r.started_at), default=None),
         ended_at=max((r.state.since for r in mine), default=None) if decisions.over(mine) else None,
-        timezone=timezone,
+        timezone=timezone, overruns=_overruns(ledger, day, mine),
     )  # fmt: skip
 
 
-def _reserved(ledger: Ledger, known: Iterable[Record]) -> Pico:
-    return sum(ledger.spend(task_window(record.day, record.id)).reserved for record in known)
+def _overruns(ledger: Statement, day: date, known: Iterable[Record]) -> tuple[str, ...]:
+    ids = {record.id for record in known}
+    return tuple(
+        f"{each.task_id}: an answer of {each.model} cost {shown(each.cost)}, {shown(each.ceiling)} at most was expected"
+        for each in ledger.overruns(since=day)
+        if each.task_id in ids
+    )
 
 
 def _rows(lines: Iterable[Line], prefix: str) -> tuple[SpendRow, ...]:
     return tuple(
-        SpendRow(line.key.removeprefix(prefix), line.requests, line.tokens, line.cost, line.estimated)
+        SpendRow(line.key.removeprefix(prefix), line.requests, line.tokens, line.cost, line.unknown)
         for line in lines
         if line.key.startswith(prefix)
     )

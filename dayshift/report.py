@@ -68,6 +68,7 @@ class DayFacts:
     started_at: datetime | None
     ended_at: datetime | None  #: None while the day goes on
     timezone: str = "UTC"
+    overruns: tuple[str, ...] = ()  #: answers that cost more than they could: what a cap stands on was wrong there
 
 
 def write(home: Home, facts: DayFacts) -> Path:
@@ -233,6 +234,7 @@ def as_json(facts: DayFacts) -> dict[str, Any]:
         },
         "layers": facts.layers,
         "guarantee": facts.guarantee,
+        "overruns": facts.overruns,
         "by_model": _by_key(facts.by_model),
         "by_task": _by_key(facts.by_task),
         "tasks": [_task(facts, record) for record in sorted(facts.records, key=lambda record: record.id)],

@@ -40,6 +40,13 @@ class TaskSpend:
     requests: int
     estimated: int
 
+    @classmethod
+    def nothing(cls, cap: Pico | None) -> TaskSpend:
+        """Of a task that has asked for nothing yet."""
+        from dayshift.model import Tokens
+
+        return cls(0, 0, cap, Tokens(), 0, 0)
+
 
 def status_facts(record: Record, spend: TaskSpend, activity: str, now: datetime) -> dict[str, Any]:
     """The content of agent_status/<id>.json: amounts as decimal strings, moments in RFC 3339, UTC."""
@@ -87,6 +94,27 @@ def _open_question(record: Record) -> dict[str, Any] | None:
         "options": [_one_line(option) for option in asked.options] if asked else [],
         "file": f"agent_questions/{record.id}.md",
     }
+
+
+def read_plan(home: Home) -> list[dict[str, Any]]:
+    """How much of each window of the person's plan is used, in percent; none with an API key."""
+    try:
+        kept = (read_json(home.plan_windows) or {}).get("windows")
+    except (AttributeError, ValueError):
+        return []
+    windows = [each for each in kept if isinstance(each, dict)] if isinstance(kept, list) else []
+    return [each for each in windows if isinstance(each.get("window"), str)]
+
+
+def plan_line(windows: Sequence[dict[str, Any]]) -> str:
+    """`plan: five_hour 41.0 % used, seven_day 12.3 % used`: a meter of its own, beside the money."""
+    return "plan: " + ", ".join(_one_line(_window(each)) for each in windows)
+
+
+def _window(window: dict[str, Any]) -> str:
+    used = window.get("used_percent")
+    text = f"{window['window']} {f'{used} % used' if used is not None else 'unknown'}"
+    return f"{text} (rejected until {window.get('resets_at')})" if window.get("status") == "rejected" else text
 
 
 def read_all(home: Home) -> list[dict[str, Any]]:

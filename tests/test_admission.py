@@ -3,9 +3,13 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +17,24 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from admission import FEWEST_OUTPUT_TOKENS, LOOK_AGAIN_SECONDS, Admission, Caps, WholeAnswer
+from admission import LOOK_AGAIN_SECONDS, Admission
+from almanac import Almanac
+from dayshift.budgets import Subject, day_window, task_window
 from dayshift.events import Active, CapReached, Event
-from dayshift.gateway import Gateway, Refusal, Upstream
-from dayshift.messages import SLACK, UsageReader
+from dayshift.exchange import Upstream
+from dayshift.gateway import Gateway
+from dayshift.hold import FEWEST_OUTPUT_TOKENS, PACE, first_prompt
+from dayshift.messages import IMAGE, SLACK, UsageReader, WholeAnswer
+from dayshift.meter import Refusal
 from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import Pico, from_usd
 from dayshift.prices import Prices, load_prices
+from dayshift.settings import Budget
+from dayshift.statement import Statement
 from dayshift.states import Queued
-from metrics import Ledger, Spend, day_window, task_window
+from group_commit import GroupCommit
+from metrics import Ledger, Spend
+from teller import Teller
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -32,6 +45,11 @@ BODY = json.dumps({"model": MODEL, "max_tokens": 1000, "messages": [{"role": "us
 
 # $2 and $10 per million tokens; a tenth more, for the workspace may be bound to one country.
 WORST: Pico = ((len(BODY) + SLACK) * 2_000_000 + 1000 * 10_000_000) * 11 // 10
+
+
+@lru_cache
+def priced(rates: str) -> Prices:
+    return load_prices(json.loads(rates), DAY)
 
 
 class Noon:
@@ -47,25 +65,79 @@ class Noon:
         return 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The caps that may change while a daemon runs."""
+
+    day: Pico | None
+    task: Pico | None
+
+
 class Desk:
     """An Admission with everything it was made of, and what it said."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.ledger = Ledger.open(path)
-        self.prices: Prices = load_prices({}, DAY)
+        self.budget = Budget(warn_at=Decimal("0.75"))  # type: ignore[arg-type]
         self.clock = Noon()
         self.caps = Caps(day=from_usd(50), task=from_usd(5))
         self.told: list[Event] = []
-        self.warned: list[str] = []
+        self.said: list[str] = []
         self.records: dict[str, Record] = {}
-        self.admission = self.begun()
+        self.elsewhere: dict[str, Pico] = {}
+        self.rates: dict[str, Any] = {}
+        self.account: Any = "api"
+        self.closed = True
+        self.begin()
 
-    def begun(self) -> Admission:
-        return Admission(
-            self.ledger, self.prices, self.clock, "Europe/Berlin", 75, self.record, lambda record: self.caps,
-            self.told.append, self.warned.append,
+    def begin(self, **settings: Any) -> None:
+        """A daemon starts, perhaps with other settings; what the last one left open is charged."""
+        if not self.closed:
+            self.close()
+        self.budget = Budget(**{**self.budget.model_dump(exclude_unset=True), **settings})
+        self.closed = False
+        self.ledger = Ledger.open(self.path)
+        self.ledger.recover(self.clock.now())
+        self.books = Ledger.open(self.path)
+        self.writer = GroupCommit(self.ledger)
+        self.almanac = Almanac(self.writer, self.books, self.clock, "Europe/Berlin", self.budget.phases)
+        self.teller = Teller(
+            self.writer, self.books, self.clock, self.budget.warn_at, self.budget.milestones_usd
         )  # fmt: skip
+        self.admission = Admission(
+            self.writer, self.books, self.almanac, self.teller, self.prices, self.clock, self.budget, self.record,
+            self.subject, self.told.append, lambda day: self.elsewhere,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.closed = True
+        self.writer.close()
+        self.books.close()
+
+    def prices(self, day: date) -> Prices:
+        return priced(json.dumps(self.rates.get(str(day), {})))
+
+    def subject(self, record: Record) -> Subject:
+        return Subject(
+            record.day, record.id, record.project, "anthropic", self.account, self.caps.task, self.caps.day
+        )  # fmt: skip
+
+    async def tell(self) -> list[str]:
+        """What the person is told now."""
+        said: list[str] = []
+        await self.teller.say(said.append)
+        return [text for text in said if "watch this model" not in text]
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """The ledger's thread waits for the block's end."""
+        go_on = threading.Event()
+        waiting = asyncio.ensure_future(self.writer.write(lambda ledger: go_on.wait(10)))
+        try:
+            yield
+        finally:
+            go_on.set()
+            del waiting
 
     def record(self, task_id: str) -> Record:
         task = Task(task_id, "Name", "words", MODEL)
@@ -79,7 +151,7 @@ class Desk:
     async def refused(self, body: bytes = BODY) -> Refusal:
         outcome = await asyncio.wait_for(self.admission.admit("task-1", body, {}), 5)
         assert isinstance(outcome, Refusal)
-        assert self.ledger.spend(TODAY).reserved == 0
+        assert self.books.spend(TODAY).reserved == 0
         return outcome
 
     async def spend(self, dollars: float) -> None:
@@ -100,11 +172,12 @@ def body(**changes: Any) -> bytes:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     desk = Desk(tmp_path / "ledger.sqlite3")
     yield desk
-    assert desk.ledger.audit() == []
-    desk.ledger.close()
+    await desk.writer.write(lambda ledger: None)
+    assert desk.books.audit() == []
+    desk.close()
 
 
 # --- admitted --------------------------------------------------------------------------------------
@@ -112,16 +185,15 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 async def test_the_worst_case_is_reserved_in_every_budget(desk: Desk) -> None:
     await desk.admit()
-    assert desk.ledger.spend(TODAY) == Spend(0, WORST, from_usd(50))
-    assert desk.ledger.spend(TASK) == Spend(0, WORST, from_usd(5))
+    assert desk.books.spend(TODAY) == Spend(0, WORST, from_usd(50))
+    assert desk.books.spend(TASK) == Spend(0, WORST, from_usd(5))
 
 
 async def test_it_is_on_disk_before_upstream_sees_a_byte(desk: Desk) -> None:
     seen: list[Spend] = []
 
     async def upstream(request: web.BaseRequest) -> web.Response:
-        other = Ledger.read_only(desk.path)
-        assert other is not None
+        other = Ledger.open(desk.path)
         seen.append(other.spend(TODAY))
         other.close()
         return web.json_response({"model": MODEL, "usage": {"input_tokens": 10, "output_tokens": 20}})
@@ -147,28 +219,31 @@ async def test_it_is_on_disk_before_upstream_sees_a_byte(desk: Desk) -> None:
         await gateway.close()
     await runner.cleanup()
     assert seen == [Spend(0, WORST, from_usd(50))]
-    assert desk.ledger.spend(TODAY) == Spend(10 * 2_000_000 + 20 * 10_000_000, 0, from_usd(50))
+    assert desk.books.spend(TODAY) == Spend(10 * 2_000_000 + 20 * 10_000_000, 0, from_usd(50))
 
 
 async def test_a_booking_knows_its_session_run_and_model(desk: Desk) -> None:
     booking = await desk.admit(headers={"x-claude-code-session-id": "s-1", "x-claude-code-agent-id": "a-1"})
     await desk.admission.settle(booking, used(10), "req")
-    assert [line.key for line in desk.ledger.by("session")] == ["s-1"]
-    assert [line.key for line in desk.ledger.by("model")] == [MODEL]
+    assert [line.key for line in Statement(desk.books.connection).by("session")] == ["s-1"]
+    assert [line.key for line in Statement(desk.books.connection).by("model")] == [MODEL]
 
 
 async def test_a_task_carried_over_counts_in_the_new_day_and_in_its_old_budget(desk: Desk) -> None:
     desk.clock.moment = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)  # past midnight in Berlin
     await desk.admit()
-    assert set(desk.admission.windows(desk.record("task-1"))) == {"day:2026-11-21", TASK}
-    assert desk.ledger.spend(TODAY).reserved == 0
+    windows = set(desk.admission.windows(desk.record("task-1")))
+    assert {"day:2026-11-21", TASK} <= windows and TODAY not in windows
+    assert desk.books.spend(TODAY).reserved == 0
 
 
 async def test_a_clock_set_back_does_not_open_a_spent_day_again(desk: Desk) -> None:
     desk.clock.moment += timedelta(days=1)
-    assert desk.admission.today == date(2026, 11, 21)
+    await desk.admission.void(await desk.admit())
     desk.clock.moment -= timedelta(days=3)
-    assert desk.admission.today == date(2026, 11, 21)
+    await desk.admit()
+    assert desk.books.spend("day:2026-11-21").reserved == WORST
+    assert desk.books.spend("day:2026-11-18") == Spend()
 
 
 # --- held ------------------------------------------------------------------------------------------
@@ -194,7 +269,7 @@ async def test_a_held_request_counts_in_the_day_in_which_it_leaves(desk: Desk) -
     await asyncio.sleep(0.05)
     desk.clock.moment += timedelta(days=1)
     await asyncio.wait_for(second, LOOK_AGAIN_SECONDS * 2)
-    assert desk.ledger.spend(day_window(DAY + timedelta(days=1))).reserved == WORST
+    assert desk.books.spend(day_window(DAY + timedelta(days=1))).reserved == WORST
     await desk.admission.void(first)
 
 
@@ -235,7 +310,7 @@ async def test_who_gives_up_waiting_leaves_nothing_reserved(desk: Desk) -> None:
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
     await desk.admission.void(first)
-    assert desk.ledger.spend(TODAY).reserved == 0
+    assert desk.books.spend(TODAY).reserved == 0
 
 
 async def test_twenty_at_once_never_hold_more_than_the_cap_and_all_come_through(desk: Desk) -> None:
@@ -245,14 +320,14 @@ async def test_twenty_at_once_never_hold_more_than_the_cap_and_all_come_through(
     async def one(number: int) -> None:
         nonlocal most
         booking = await desk.admit(f"task-{number}")
-        spend = desk.ledger.spend(TODAY)
+        spend = desk.books.spend(TODAY)
         most = max(most, spend.settled + spend.reserved)
         await asyncio.sleep(0.005)
         await desk.admission.settle(booking, used(10), "req")
 
     await asyncio.gather(*(one(number) for number in range(20)))
     assert 2 * WORST < most <= 4 * WORST
-    assert desk.ledger.spend(TODAY).settled == 20 * 10 * 2_000_000
+    assert desk.books.spend(TODAY).settled == 20 * 10 * 2_000_000
 
 
 # --- refused ---------------------------------------------------------------------------------------
@@ -307,19 +382,19 @@ async def test_what_is_no_request_or_has_no_bound_is_the_agents_mistake_and_no_c
 
 async def test_an_end_that_is_not_known_is_charged_at_its_worst(desk: Desk) -> None:
     await desk.admission.settle(await desk.admit(), None, "")
-    assert desk.ledger.spend(TODAY) == Spend(WORST, 0, from_usd(50))
-    (line,) = desk.ledger.by("day")
+    assert desk.books.spend(TODAY) == Spend(WORST, 0, from_usd(50))
+    (line,) = Statement(desk.books.connection).by("day")
     assert line.estimated == WORST
 
 
 async def test_an_answer_by_a_model_nobody_priced_is_charged_at_its_worst(desk: Desk) -> None:
     await desk.admission.settle(await desk.admit(), used(10, "claude-unheard-of-9"), "req")
-    assert desk.ledger.spend(TODAY) == Spend(WORST, 0, from_usd(50))
+    assert desk.books.spend(TODAY) == Spend(WORST, 0, from_usd(50))
 
 
 async def test_what_was_refused_upstream_is_given_back(desk: Desk) -> None:
     await desk.admission.void(await desk.admit())
-    assert desk.ledger.spend(TODAY) == Spend(0, 0, from_usd(50))
+    assert desk.books.spend(TODAY) == Spend(0, 0, from_usd(50))
 
 
 async def test_a_booking_settled_twice_counts_once(desk: Desk) -> None:
@@ -327,7 +402,7 @@ async def test_a_booking_settled_twice_counts_once(desk: Desk) -> None:
     for _ in range(2):
         await desk.admission.settle(booking, used(10), "req")
     await desk.admission.settle(booking, None, "")
-    assert desk.ledger.spend(TODAY).settled == 10 * 2_000_000
+    assert desk.books.spend(TODAY).settled == 10 * 2_000_000
 
 
 # --- words to the person and to the agent ----------------------------------------------------------
@@ -336,22 +411,68 @@ async def test_a_booking_settled_twice_counts_once(desk: Desk) -> None:
 async def test_the_person_is_warned_once_a_day_when_the_share_is_reached(desk: Desk) -> None:
     desk.caps = Caps(day=from_usd(10), task=None)
     await desk.spend(7.49)
-    assert desk.warned == []
+    assert await desk.tell() == []
     await desk.spend(0.02)
-    assert desk.warned == ["$7.51 of today's $10.00 is spent (75 % reached)"]
+    assert await desk.tell() == [
+        "75 % of the cap of 2026-11-20 is spent: $7.51 of $10.00  [###############-----] 75 %"
+    ]  # fmt: skip
     await desk.spend(1)
-    desk.admission = desk.begun()  # a restarted daemon
+    desk.begin()  # a restarted daemon
     await desk.spend(1)
-    assert len(desk.warned) == 1
+    assert await desk.tell() == []
     desk.clock.moment += timedelta(days=1)
     await desk.spend(8)
-    assert len(desk.warned) == 2
+    assert len(await desk.tell()) == 1
+
+
+async def test_who_died_between_keeping_a_notice_and_telling_it_tells_it_after(desk: Desk) -> None:
+    desk.caps = Caps(day=from_usd(10), task=None)
+    await desk.spend(8)
+    desk.begin()
+    assert len(await desk.tell()) == 1
+    desk.begin()
+    assert await desk.tell() == []
+
+
+async def test_a_raised_cap_warns_anew_and_the_old_one_not_a_second_time(desk: Desk) -> None:
+    desk.caps = Caps(day=from_usd(10), task=None)
+    await desk.spend(8)
+    desk.caps = Caps(day=from_usd(20), task=None)
+    await desk.spend(1)
+    assert len(await desk.tell()) == 1
+    await desk.spend(7)
+    assert [each[:40] for each in await desk.tell()] == ["75 % of the cap of 2026-11-20 is spent: "]
+    desk.caps = Caps(day=from_usd(10), task=None)
+    desk.begin()
+    with pytest.raises(AssertionError):  # refused: more than the cap is spent
+        await desk.spend(1)
+    assert await desk.tell() == []
+
+
+async def test_each_milestone_of_the_month_is_told_once_and_two_may_be_passed_at_once(desk: Desk) -> None:
+    desk.begin(milestones_usd=[5, 10, 15], warn_at=[1])
+    desk.caps = Caps(day=from_usd(100), task=None)
+    await desk.spend(4.99)
+    assert await desk.tell() == []
+    await desk.spend(5.5)
+    assert await desk.tell() == [
+        "$5.00 of November 2026 reached: $10.49 spent  [#############-------] 69 %",
+        "$10.00 of November 2026 reached: $10.49 spent  [#############-------] 69 %",
+    ]  # fmt: skip
+    desk.begin()
+    await desk.spend(1)
+    assert await desk.tell() == []
+    await desk.spend(5)
+    assert [each[:6] for each in await desk.tell()] == ["$15.00"]
+    desk.clock.moment = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    await desk.spend(6)
+    assert [each[:22] for each in await desk.tell()] == ["$5.00 of December 2026"]
 
 
 @pytest.mark.parametrize(
     ("caps", "most", "tokens"),
     [
-        (Caps(None, None), 32_000, 32_000),  # type: ignore[arg-type]
+        (Caps(None, None), 32_000, 32_000),
         (Caps(from_usd(50), None), 32_000, 32_000),
         (Caps(from_usd("0.40"), None), 32_000, 10_000),
         (Caps(from_usd(50), from_usd("0.40")), 32_000, 10_000),
@@ -388,10 +509,304 @@ def test_the_reader_fits_the_answer(desk: Desk, content_type: str, kind: type) -
 
 def test_a_whole_answer_is_read_when_it_is_whole() -> None:
     reader = WholeAnswer()
-    reader.feed(b'{"model": "m", "usage": {"input_tok')
+    reader.feed(b'{"model": "m", "usage": {"output_tokens": 7, "input_tok')
     assert not reader.complete
     reader.feed(b'ens": 5}}')
     assert reader.complete
     usage = reader.usage()
-    assert usage is not None
-    assert usage.tokens == Tokens(input=5)
+    assert isinstance(usage, Usage)
+    assert usage.tokens == Tokens(input=5, output=7)
+
+
+# --- gone before it was admitted -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_who_hangs_up_while_its_reservation_is_written_leaves_nothing_reserved(desk: Desk, times: int) -> None:
+    await desk.almanac.turn()
+    with desk.held_up():
+        await asyncio.sleep(0.05)
+        asking = asyncio.create_task(desk.admit())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        for _ in range(times):  # by the agent, and by the end of the program
+            asking.cancel()
+            await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    for _ in range(3):
+        await desk.writer.write(lambda ledger: None)
+        await asyncio.sleep(0.01)
+    assert desk.books.connection.execute("SELECT state FROM request").fetchall() == [("void",)]
+    assert desk.books.spend(TODAY) == Spend(0, 0, from_usd(50))
+
+
+async def test_a_request_closed_while_another_was_refused_its_place_lets_it_go_on_at_once(desk: Desk) -> None:
+    desk.caps = Caps(day=WORST, task=None)
+    first = await desk.admit()
+    with desk.held_up():
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(desk.admit("task-2"))
+        await asyncio.sleep(0.01)
+        void = asyncio.create_task(desk.admission.void(first))
+        await asyncio.sleep(0.01)
+    await void
+    await asyncio.wait_for(second, LOOK_AGAIN_SECONDS / 2)
+
+
+# --- paced ---------------------------------------------------------------------------------------------
+
+LONG = json.dumps({"model": MODEL, "max_tokens": 10_000, "messages": [{"role": "user", "content": "hi"}]}).encode()
+WHOLE = (len(LONG) + SLACK) * 2_000_000
+PROMPT = (first_prompt(len(LONG)) + SLACK) * 2_000_000
+
+
+def held(answer: int, prompt: int = PROMPT) -> Pico:
+    return (prompt + answer * 10_000_000) * 11 // 10
+
+
+@pytest.fixture
+def paced(desk: Desk) -> Desk:
+    desk.begin(mode="paced")
+    return desk
+
+
+async def asked(desk: Desk, task: str = "task-1", session: str = "") -> int:
+    headers = {"x-claude-code-session-id": session} if session else {}
+    outcome = await asyncio.wait_for(desk.admission.admit(task, LONG, headers), 5)
+    assert isinstance(outcome, int), outcome
+    return outcome
+
+
+async def test_a_paced_hold_grows_with_what_is_seen_up_to_its_ceiling(paced: Desk) -> None:
+    booking = await asked(paced)
+    assert paced.books.spend(TODAY).reserved == held(PACE)
+    assert await paced.admission.keep_up(booking, PACE)
+    assert paced.books.spend(TODAY).reserved == held(PACE)
+    assert await paced.admission.keep_up(booking, PACE + 1)
+    assert paced.books.spend(TODAY).reserved == held(2 * PACE)
+    assert await paced.admission.keep_up(booking, 10**6)
+    assert paced.books.spend(TODAY).reserved == held(10_000)
+    await paced.admission.settle(booking, used(100), "req")
+    assert paced.books.spend(TODAY) == Spend(200_000_000, 0, from_usd(50))
+
+
+async def test_a_paced_answer_no_cap_has_room_for_is_cut_and_charged_at_what_was_held(paced: Desk) -> None:
+    paced.caps = Caps(day=from_usd(50), task=held(2 * PACE))
+    booking = await asked(paced)
+    assert await paced.admission.keep_up(booking, 2 * PACE)
+    assert not await paced.admission.keep_up(booking, 2 * PACE + 1)
+    await paced.admission.cut(booking)
+    assert paced.books.spend(TASK) == Spend(held(2 * PACE), 0, held(2 * PACE))
+    assert paced.books.spend(TODAY).settled == held(2 * PACE)
+
+
+async def test_the_try_after_a_cut_holds_as_much_from_the_start(paced: Desk) -> None:
+    paced.caps = Caps(day=held(2 * PACE) + held(PACE), task=None)
+    booking = await asked(paced)
+    assert not await paced.admission.keep_up(booking, 10**6)
+    await paced.admission.cut(booking)
+    outcome = await paced.admission.admit("task-1", LONG, {})
+    assert isinstance(outcome, Refusal)
+
+
+async def test_a_paced_prompt_counts_as_measured_in_its_conversation(paced: Desk) -> None:
+    booking = await asked(paced, session="s-1")
+    await paced.admission.settle(booking, Usage(MODEL, Tokens(input=50), geo="global"), "req")
+    before = paced.books.spend(TODAY).settled
+    await asked(paced, session="s-1")
+    assert paced.books.spend(TODAY).reserved == held(PACE, (50 + SLACK) * 2_000_000)
+    await asked(paced, session="s-2")
+    assert paced.books.spend(TODAY).reserved == held(PACE, (50 + SLACK) * 2_000_000) + held(PACE)
+    assert paced.books.spend(TODAY).settled == before
+
+
+async def test_after_midnight_a_paced_hold_grows_at_the_prices_and_under_the_caps_of_its_day(paced: Desk) -> None:
+    paced.caps = Caps(day=held(2 * PACE), task=None)
+    paced.rates = {"2026-11-21": {MODEL: {"input": 20, "output": 100}}}
+    booking = await asked(paced)
+    paced.clock.moment += timedelta(days=1)
+    await paced.almanac.turn()
+    assert await paced.admission.keep_up(booking, 2 * PACE)
+    assert paced.books.spend(TODAY).reserved == held(2 * PACE)
+    assert not await paced.admission.keep_up(booking, 2 * PACE + 1)
+    assert paced.books.spend(day_window(DAY + timedelta(days=1))).reserved == 0
+
+
+async def test_a_paced_request_is_charged_at_its_ceiling_when_its_end_is_unknown(paced: Desk) -> None:
+    await paced.admission.settle(await asked(paced), None, "")
+    assert paced.books.spend(TODAY) == Spend(held(10_000, WHOLE), 0, from_usd(50))
+
+
+async def test_a_strict_answer_is_never_cut(desk: Desk) -> None:
+    desk.caps = Caps(day=held(10_000, WHOLE), task=None)
+    booking = await asked(desk)
+    assert desk.books.spend(TODAY).reserved == held(10_000, WHOLE)
+    assert await desk.admission.keep_up(booking, 10**9)
+    assert desk.books.spend(TODAY).reserved == held(10_000, WHOLE)
+
+
+async def test_a_paced_prompt_with_an_image_is_held_at_half_its_bound_at_least(paced: Desk) -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 100_000}}
+    sent = body(messages=[{"role": "user", "content": [image]}])
+    assert isinstance(await paced.admission.admit("task-1", sent, {}), int)
+    bound = len(sent) - 100_000 + IMAGE + SLACK
+    assert paced.books.spend(TODAY).reserved == held(1000, first_prompt(bound) * 2_000_000)
+
+
+# --- phases --------------------------------------------------------------------------------------------
+
+SPRINT = {"name": "sprint", "days": 10, "total_usd": 3}
+ONGOING = {"name": "ongoing", "daily_usd": "0.50"}
+
+
+def phase_windows(desk: Desk) -> set[str]:
+    return {window for window in desk.admission.windows(desk.record("task-1")) if window.startswith("phase:")}
+
+
+async def test_a_phase_ends_by_its_date_and_a_restart_does_not_begin_it_anew(desk: Desk) -> None:
+    desk.begin(phases=[SPRINT, ONGOING])
+    await desk.admit()
+    assert phase_windows(desk) == {"phase:sprint", "phase:sprint/day:2026-11-20"}
+    desk.clock.moment += timedelta(days=9)
+    desk.begin()
+    await desk.almanac.turn()
+    assert desk.almanac.phase and desk.almanac.phase.name == "sprint"
+    desk.clock.moment += timedelta(days=1)
+    await desk.admit()
+    assert phase_windows(desk) == {"phase:ongoing", "phase:ongoing/day:2026-11-30"}
+
+
+async def test_a_phase_whose_money_is_spent_gives_way_to_the_next_at_once_and_for_good(desk: Desk) -> None:
+    desk.begin(phases=[SPRINT, ONGOING], warn_at=[1])
+    desk.caps = Caps(None, None)
+    await desk.spend(2.99)
+    booking = await desk.admit()
+    assert desk.books.spend("phase:ongoing").reserved == WORST
+    assert desk.books.spend("phase:sprint").settled == from_usd("2.99")
+    assert await desk.tell() == [
+        "the money of the phase sprint is spent; from now on ongoing is in force, $0.50 a day"
+    ]  # fmt: skip
+    await desk.admission.void(booking)
+    desk.begin()
+    desk.clock.moment -= timedelta(days=2)
+    await desk.admit()
+    assert desk.almanac.phase and desk.almanac.phase.name == "ongoing"
+    assert await desk.tell() == []
+
+
+async def test_all_that_ask_when_a_phase_runs_out_go_on_in_the_next(desk: Desk) -> None:
+    desk.begin(phases=[SPRINT, ONGOING])
+    desk.caps = Caps(None, None)
+    await desk.spend(2.99)
+    await asyncio.gather(*(desk.admit(f"task-{number}") for number in range(5)))
+    assert desk.books.spend("phase:ongoing").reserved == 5 * WORST
+    assert desk.capped == []
+
+
+async def test_a_request_that_is_too_large_does_not_end_a_phase_that_has_hardly_begun(desk: Desk) -> None:
+    desk.begin(phases=[{**SPRINT, "total_usd": "0.01"}, ONGOING])
+    desk.caps = Caps(None, None)
+    await desk.refused()
+    assert desk.capped == [("task-1", "the cap of the phase sprint")]
+    desk.begin(phases=[{**SPRINT, "total_usd": "0.04"}, ONGOING])
+    await desk.spend(0.01)
+    outcome = await desk.admission.admit("task-1", body(max_tokens=3000), {})
+    assert isinstance(outcome, Refusal)
+    assert desk.almanac.phase and desk.almanac.phase.name == "sprint"
+
+
+async def test_the_daily_cap_of_a_phase_refuses_without_ending_it(desk: Desk) -> None:
+    desk.begin(phases=[{**SPRINT, "daily_usd": "0.01"}, ONGOING])
+    desk.caps = Caps(None, None)
+    await desk.refused()
+    assert desk.capped == [("task-1", "the cap of 2026-11-20 for the phase sprint")]
+    assert desk.almanac.phase and desk.almanac.phase.name == "sprint"
+
+
+# --- other use, and plans ------------------------------------------------------------------------------
+
+
+async def test_what_was_spent_elsewhere_leaves_less_room_and_a_shorter_answer(desk: Desk) -> None:
+    desk.caps = Caps(day=from_usd(50), task=None)
+    desk.elsewhere = {TODAY: from_usd(50) - WORST + 1}
+    assert THE_DAYS in (await desk.refused()).message
+    desk.elsewhere = {TODAY: from_usd("49.60")}
+    assert desk.admission.max_output_tokens(desk.record("task-1"), 32_000) == 10_000
+
+
+async def test_a_plans_requests_count_in_windows_of_their_own(desk: Desk) -> None:
+    desk.account = "plan"
+    desk.caps = Caps(day=WORST, task=None)
+    await desk.admit()
+    assert desk.books.spend(f"plan/{TODAY}").reserved == WORST
+    assert desk.books.spend(TODAY) == Spend()
+    desk.account = "api"
+    await desk.admit()
+    assert desk.books.spend(TODAY).reserved == WORST
+
+
+# --- the edges of time ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moment", "day", "week", "month"),
+    [
+        ("2026-11-20T22:59:59", "2026-11-20", "2026-W47", "2026-11"),
+        ("2026-11-20T23:00:00", "2026-11-21", "2026-W47", "2026-11"),
+        ("2026-11-22T23:00:00", "2026-11-23", "2026-W48", "2026-11"),
+        ("2026-11-30T22:59:59", "2026-11-30", "2026-W49", "2026-11"),
+        ("2026-11-30T23:00:00", "2026-12-01", "2026-W49", "2026-12"),
+        ("2026-12-31T22:59:59", "2026-12-31", "2026-W53", "2026-12"),
+        ("2026-12-31T23:00:00", "2027-01-01", "2026-W53", "2027-01"),
+        ("2027-01-03T23:00:00", "2027-01-04", "2027-W01", "2027-01"),
+        ("2027-03-27T23:00:00", "2027-03-28", "2027-W12", "2027-03"),  # a day of 23 hours
+        ("2027-03-28T21:59:59", "2027-03-28", "2027-W12", "2027-03"),
+        ("2027-03-28T22:00:00", "2027-03-29", "2027-W13", "2027-03"),
+        ("2027-10-30T22:00:00", "2027-10-31", "2027-W43", "2027-10"),  # a day of 25 hours
+        ("2027-10-31T22:59:59", "2027-10-31", "2027-W43", "2027-10"),
+        ("2027-10-31T23:00:00", "2027-11-01", "2027-W44", "2027-11"),
+    ],
+)
+async def test_a_request_counts_in_the_day_week_and_month_of_the_configured_timezone(
+    desk: Desk, moment: str, day: str, week: str, month: str
+) -> None:
+    desk.clock.moment = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    await desk.admit()
+    periods = ("day:", "week:", "month:", "total")
+    found = [row[0] for row in desk.books.connection.execute("SELECT window FROM budget WHERE reserved > 0")]
+    expected = [f"day:{day}", f"month:{month}", "total", f"week:{week}"]
+    assert sorted(window for window in found if window.startswith(periods)) == expected
+
+
+async def test_a_day_and_its_budgets_are_told_by_one_look_at_the_clock(desk: Desk) -> None:
+    """Midnight may pass at any moment; the row and its windows are of the same day all the same."""
+
+    class Running(Noon):
+        def now(self) -> datetime:
+            self.moment += timedelta(milliseconds=70)
+            return self.moment
+
+    for begin in range(40):
+        desk.clock = Running()
+        desk.clock.moment = datetime(2026, 11, 20 + begin % 9, 22, 59, 59, tzinfo=UTC) + timedelta(
+            milliseconds=20 * begin
+        )
+        desk.begin()
+        await desk.admission.void(await desk.admit())
+    rows = desk.books.connection.execute("SELECT day, windows FROM request").fetchall()
+    assert len(rows) == 40
+    for day, windows in rows:
+        assert [each for each in json.loads(windows) if each.startswith("day:")] == [f"day:{day}"]
+    assert [day for day, _ in rows] == sorted(day for day, _ in rows)
+
+
+async def test_an_answer_is_charged_at_the_prices_of_the_day_its_request_was_admitted(desk: Desk) -> None:
+    desk.rates = {"2026-11-21": {MODEL: {"input": 20, "output": 100}}}
+    booking = await desk.admit()
+    desk.clock.moment += timedelta(days=1)
+    later = await desk.admit()
+    await desk.admission.settle(booking, used(10), "req")
+    await desk.admission.settle(later, used(10), "req")
+    assert desk.books.spend(TODAY).settled == 10 * 2_000_000
+    assert desk.books.spend("day:2026-11-21").settled == 10 * 20_000_000

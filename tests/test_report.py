@@ -137,6 +137,14 @@ def test_an_untidy_tree_is_reported() -> None:
     assert note not in render_markdown(replace(rich_day(), dirty_tree=False))
 
 
+def test_answers_dearer_than_they_could_be_are_told() -> None:
+    assert "Dearer than they could be" not in render_markdown(rich_day())
+    told = render_markdown(
+        replace(rich_day(), overruns=("task-1: an answer of m cost $2.00, $1.00 at most was expected",))
+    )
+    assert "- task-1: an answer of m cost $2.00, $1.00 at most was expected\n" in told
+
+
 def test_a_day_that_needs_nobody_says_so() -> None:
     facts = replace(rich_day(), records=(finished(),), cap_reached=False)
     assert section(render_markdown(facts), "Needs you").strip() == "Nothing."

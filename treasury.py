@@ -1,0 +1,158 @@
+"""The treasury: the daemon's money in one place: ledger and writer, almanac, admission, and what follows from them."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from datetime import date
+from functools import lru_cache
+
+from admission import Admission
+from almanac import Almanac
+from dayshift import recap
+from dayshift.budgets import Subject, guarantee
+from dayshift.clock import Clock
+from dayshift.events import Event
+from dayshift.files import Unusable
+from dayshift.harvest import transcripts_of
+from dayshift.model import Day, Record
+from dayshift.money import Pico, from_usd
+from dayshift.notices import Notice
+from dayshift.preparation import Preparation
+from dayshift.prices import Prices, load_prices
+from dayshift.statement import Statement
+from dayshift.status import TaskSpend
+from elsewhere import Elsewhere
+from group_commit import GroupCommit
+from metrics import Ledger
+from teller import Teller
+
+log = logging.getLogger("dayshift")
+
+
+class Treasury:
+    """Opened with the daemon, closed with it; nobody else of the daemon writes the ledger."""
+
+    def __init__(
+        self, prepared: Preparation, clock: Clock, record: Callable[[str], Record], day: Callable[[], Day | None],
+        put: Callable[[Event], None], say: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._prepared, self._clock, self._day, self._say = prepared, clock, day, say
+        path = prepared.home.ledger(prepared.rehearsal)
+        ledger = Ledger.open(path)
+        ledger.verify()
+        ledger.recover(clock.now())
+        self._books = Ledger.open(path)  # the loop's own connection: it reads while the writer waits for the disk
+        self.statement = Statement(self._books.connection)
+        self._writer = GroupCommit(ledger)
+        settings = prepared.settings
+        self._almanac = Almanac(self._writer, self._books, clock, settings.timezone, settings.budget.phases)
+        self.prices = lru_cache(maxsize=8)(self._prices_on)
+        budget = settings.budget
+        self.teller = Teller(self._writer, self._books, clock, budget.warn_at, budget.milestones_usd)
+        self._elsewhere = Elsewhere(
+            prepared.home, settings, transcripts_of(prepared.environment), clock,
+            counts=budget.include_other_use and not prepared.rehearsal,
+        )  # fmt: skip
+        self.admission = Admission(
+            self._writer, self._books, self._almanac, self.teller, self.prices, clock, budget, record, self._subject,
+            put, self._elsewhere,
+        )  # fmt: skip
+        self._backed_up: date | None = None
+        self._archived = ""  #: the month before which every month has its recap
+        self._outcomes: dict[tuple[date, str], str] = {}
+
+    def _prices_on(self, day: date) -> Prices:
+        return load_prices(self._prepared.settings.prices, day)
+
+    def _subject(self, record: Record) -> Subject:
+        return Subject(
+            record.day, record.id, record.project, self._prepared.provider, "plan" if self._on_plan else "api",
+            record.task.max_cost, self.day_cap,
+        )  # fmt: skip
+
+    @property
+    def _on_plan(self) -> bool:
+        """Whether a plan pays, so that amounts are notional."""
+        return self._prepared.subscription and not self._prepared.rehearsal
+
+    @property
+    def today(self) -> date:
+        """The calendar day requests count in now."""
+        return self._almanac.today
+
+    @property
+    def day_cap(self) -> Pico:
+        """The lower of the day file's cap and the home's."""
+        daily, day = from_usd(self._prepared.settings.budget.daily_usd), self._day()
+        return min(daily, day.max_cost) if day and day.max_cost is not None else daily
+
+    def guarantee(self, fenced: bool) -> str:
+        """What the caps promise, as the report says it."""
+        return guarantee(self._prepared.settings.budget.mode, fenced, self._on_plan)
+
+    def spend(self, record: Record) -> TaskSpend:
+        """What a task has cost, for its status."""
+        line, cap = self.statement.task(record.day, record.id), record.task.max_cost
+        if line is None:
+            return TaskSpend.nothing(cap)
+        return TaskSpend(line.cost, line.reserved, cap, line.tokens, line.requests, line.unknown)
+
+    async def look(self, known: Iterable[Record]) -> None:
+        """What time brings: a new day, its backup, outcomes to remember, notices to tell."""
+        await self._elsewhere.refresh()
+        today = await self._almanac.turn()
+        if today != self._backed_up:
+            self._backed_up = today
+            self._back_up(today)
+        if self._almanac.days_ahead > 1:  # one day is a timezone or a step of the clock round midnight
+            await self.teller.tell(_clock_behind(today))
+        await self._keep_outcomes(known)
+        await self._archive(f"{today:%Y-%m}")
+        await self.teller.say(self._say)
+
+    def _back_up(self, today: date) -> None:
+        try:
+            self._books.backup(today)
+        except (OSError, Unusable) as error:
+            self._say(f"the ledger could not be backed up today: {error}")
+
+    async def _archive(self, month: str) -> None:
+        """The recap of every month before this one, each once, when no request of it is under way any more. First the
+        file, then the word, so that a crash between loses nothing."""
+        if month == self._archived or self._prepared.rehearsal:
+            return
+        for past in self.statement.months():
+            if past < month and not self._books.noticed(recap.name(past)):
+                found = recap.gather(self.statement, past)
+                if found.open:
+                    return
+                await self.teller.tell(recap.notice(found, recap.write(self._prepared.home, found)))
+        self._archived = month
+
+    async def _keep_outcomes(self, known: Iterable[Record]) -> None:
+        """How tasks ended, so that tomorrow's forecast can compare."""
+        for record in list(known):  # tasks come and go while an outcome is written
+            which, outcome = (record.day, record.id), record.state.name
+            if record.ended and self._outcomes.get(which) != outcome:
+                self._outcomes[which] = outcome
+                day, task_id = which
+                await self._writer.write(lambda ledger: ledger.task_ended(day, task_id, outcome))  # noqa: B023
+
+    async def close(self, known: Iterable[Record]) -> None:
+        """Keep and tell what is left, make every write, let go of the ledger."""
+        try:
+            await self.look(known)
+        finally:
+            await asyncio.to_thread(self._writer.close)
+
+    def let_go(self) -> None:
+        """No more reading either."""
+        self._books.close()
+
+
+def _clock_behind(today: date) -> Notice:
+    text = (
+        f"requests have counted in {today} already, and go on counting there until the clock is past it. If the clock "
+        "was wrong then: `dayshift stop`, `dayshift cost rewind DATE` with the true date, and start again"
+    )
+    return Notice(f"clock:{today}", text)
