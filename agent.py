@@ -230,12 +230,14 @@ class Agent:
         self._take_in(stream.lines(final=True))
         await asyncio.to_thread(self.spool.reap, self.mark)
         await self.around.gateway.close_task(self.record.id)
+        held = self.around.gateway.time_held(self.record.id)
         files.remove_tree(self._sockets)
         seconds = self.spool.seconds(self.around.clock.now())
         found = await asyncio.to_thread(self._audit)
         audited = (self.spool.folder / "fingerprint.json").exists()
         commit, unkept = await asyncio.to_thread(self._keep)
-        self.around.put(RunEnded(self.record.id, self._exit(ended, (*found, *unkept), audited), seconds, commit))
+        exit = replace(self._exit(ended, (*found, *unkept), audited), held=held)
+        self.around.put(RunEnded(self.record.id, exit, seconds, commit))
 
     def _take_in(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -327,7 +329,8 @@ class Agent:
         return Exit(
             run=self.record.runs, code=ended.code, how=ended.how, finished=result is not None and not result.error,
             asked=self._asked(result), error=error, api_status=result.api_status if result else None,
-            reset_at=self._reset_at(), text=result.text if result and not result.error else "",
+            reset_at=self._reset_at(), steps=sum(isinstance(fact, claude_code.Used) for fact in self._facts),
+            text=result.text if result and not result.error else "",
             session_cost=result.session_cost if result else None, findings=found, audited=audited,
         )  # fmt: skip
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from admission import Admission, Caps
 from agent import SetupFailed, Surroundings, mark
 from crew import Crew
 from dayshift import claude_code, decisions, files, git, inbox, instructions, records, report, script, workspace
@@ -20,20 +19,22 @@ from dayshift.clock import Clock, SystemClock, day_of, rfc3339
 from dayshift.disposal import discard
 from dayshift.documents import BadDocument
 from dayshift.events import HandedIn, Order, Ordered, StopAsked, Tick
-from dayshift.gateway import Gateway, Upstream
+from dayshift.exchange import Upstream
+from dayshift.gate import Gate
+from dayshift.gateway import Gateway
 from dayshift.guard.judge import judge
 from dayshift.home import Home
 from dayshift.hook import Hook
+from dayshift.limits import Kind, Limit, PlanWindow
 from dayshift.model import Day, Record
-from dayshift.money import Pico, from_usd
 from dayshift.preparation import Preparation
 from dayshift.rehearsal import Rehearsal
 from dayshift.spool import Spool
-from dayshift.status import TaskSpend
+from dayshift.states import Parked, ParkReason
 from dayshift.watch import watching
-from desk import Desk, kept_day
+from desk import Desk, keep_plan, kept_day
 from evening import gather
-from metrics import Ledger, task_window
+from treasury import Treasury
 
 if TYPE_CHECKING:  # handed in: the Orchestrator starts the daemon, and modules that import each other are none
     from orchestrator import Orchestrator
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # handed in: the Orchestrator starts the daemon, and modules 
 log = logging.getLogger("dayshift")
 
 RESCAN_SECONDS = 1.0
+UNSERVED = (ParkReason.usage_limit, ParkReason.provider, ParkReason.credit, ParkReason.authentication)
 LOCK_PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds the lock for an instant
 
 
@@ -64,8 +66,7 @@ class Daemon:
     ) -> None:
         self._prepared, self._clock = prepared, clock
         self._home, self._settings = prepared.home, prepared.settings
-        self._ledger = Ledger.open(self._home.ledger(prepared.rehearsal))
-        self._desk = Desk(self._home, self._clock, self._spend, announce)
+        self._desk = Desk(self._home, self._clock, lambda record: self._treasury.spend(record), announce)
         self._changed = asyncio.Event()
         self._rehearsal = Rehearsal() if prepared.rehearsal else None
         self._orchestrator = orchestrator(
@@ -82,16 +83,20 @@ class Daemon:
 
     def _make_crew(self, orchestrator: "Orchestrator") -> Crew:
         settings = self._settings
-        self._admission = Admission(
-            self._ledger, self._prepared.prices, self._clock, settings.timezone, int(settings.budget.warn_at * 100),
-            lambda task_id: orchestrator.records[task_id], self._caps, orchestrator.put, self._desk.say,
+        self._treasury = Treasury(
+            self._prepared, self._clock, lambda task_id: orchestrator.records[task_id], lambda: orchestrator.day,
+            orchestrator.put, self._desk.say,
         )  # fmt: skip
         self._hook = Hook(self._judge, self._answer_for, self._note, orchestrator.put, self._clock)
-        self._gateway = Gateway(self._admission, self._hook, claude_code.HOOK_PATH, self._upstream)
+        self._gate = Gate(self._clock, orchestrator.put)
+        self._gateway = Gateway(
+            self._treasury.admission, self._hook, claude_code.HOOK_PATH, self._upstream, self._gate, self._clock,
+            self._keep_plan,
+        )  # fmt: skip
         self._crew = Crew(
             self._surroundings(orchestrator), self._compose,
             lambda record: self._prepared.prices.resolve(record.task.model),
-            lambda record: self._admission.max_output_tokens(record, settings.agent.max_output_tokens),
+            lambda record: self._treasury.admission.max_output_tokens(record, settings.agent.max_output_tokens),
         )  # fmt: skip
         return self._crew
 
@@ -109,6 +114,11 @@ class Daemon:
 
     def _judge(self, tool: str, tool_input: Mapping[str, Any]) -> Any:
         return judge(tool, tool_input, self._prepared.policy)
+
+    def _keep_plan(self, windows: tuple[PlanWindow, ...]) -> None:
+        """Keep how much of the person's plan is used, as the latest answer says it."""
+        if not self._prepared.rehearsal:
+            keep_plan(self._home, windows, self._clock.now())
 
     def _note(self, task_id: str, text: str) -> None:
         self._crew.touch(task_id)
@@ -151,34 +161,14 @@ class Daemon:
         except BadDocument as error:
             raise SetupFailed(str(error)) from error
 
-    # --- money ---------------------------------------------------------------------------------------
-
-    def _caps(self, record: Record) -> Caps:
-        return Caps(self._day_cap(), record.task.max_cost)
-
-    def _day_cap(self) -> Pico:
-        """The lower of the day file's cap and the home's."""
-        daily = from_usd(self._settings.budget.daily_usd)
-        day = self._orchestrator.day
-        return min(daily, day.max_cost) if day and day.max_cost is not None else daily
-
-    def _spend(self, record: Record) -> TaskSpend:
-        spend = self._ledger.spend(task_window(record.day, record.id))
-        rows = self._ledger.by("task", file_day=record.day)
-        line = next((row for row in rows if row.key == f"{record.day}/{record.id}"), None)
-        tokens = self._ledger.task_tokens(record.day, record.id)
-        estimated = 1 if line and line.estimated else 0
-        return TaskSpend(
-            spend.settled, spend.reserved, record.task.max_cost, tokens, line.requests if line else 0, estimated
-        )
-
     # --- the day -------------------------------------------------------------------------------------
 
     async def run(self, day: Day | None, once: bool) -> int:
         """The whole day; the exit code says how it went."""
         self._changed = asyncio.Event()
-        self._ledger.recover()
         await self._gateway.start()
+        if not self._prepared.subscription and not self._prepared.rehearsal:
+            self._home.plan_windows.unlink(missing_ok=True)  # with a key there are none
         if self._rehearsal:
             await self._rehearsal.start()
         inbox.forget_replies(self._home)
@@ -212,6 +202,8 @@ class Daemon:
                 self._discard_rehearsed(record)
                 mine.pop(record.id, None)
         self._orchestrator.day, _ = kept_day(self._home)
+        if any(isinstance(record.state, Parked) and record.state.why in UNSERVED for record in mine.values()):
+            self._gate.doubt(Limit(Kind.unreachable, detail="not tried since the start"))
         self._orchestrator.restore(mine, elsewhere={each: known[each] for each in known.keys() - mine.keys()})
 
     def _discard_rehearsed(self, record: Record) -> None:
@@ -224,6 +216,7 @@ class Daemon:
         """Look at the files whenever they change, and every second in any case."""
         while True:
             self._look()
+            await self._treasury.look(self._orchestrator.records.values())
             self._changed.clear()
             try:
                 async with asyncio.timeout(RESCAN_SECONDS):
@@ -252,7 +245,7 @@ class Daemon:
             case "day":
                 self._orchestrator.put(HandedIn(records.day_from_json(content["day"]), name))
             case "order":
-                self._orchestrator.put(Ordered(Order(content["order"]), content.get("task"), name))
+                self._order(Order(content["order"]), content.get("task"), name)
             case "stop":
                 self._stop(drain=bool(content.get("drain")), now=bool(content.get("now")))
                 self._desk.reply(name, ["stopping"], ok=True)
@@ -261,6 +254,11 @@ class Daemon:
             case kind:
                 self._desk.reply(name, [f"this daemon knows no request {kind!r}"], ok=False)
 
+    def _order(self, order: Order, task_id: str | None, request: str) -> None:
+        if order in (Order.resume, Order.retry):
+            self._gate.doubt()  # the person may have cured what keeps it closed: one request finds out
+        self._orchestrator.put(Ordered(order, task_id, request))
+
     def _stop(self, drain: bool, now: bool) -> None:
         self._orchestrator.put(StopAsked(drain))
         if now:
@@ -268,11 +266,9 @@ class Daemon:
 
     def _look_at_clock(self) -> None:
         now = self._clock.now()
-        today = self._admission.today
+        today = self._treasury.today
         if self._last_day is not None and today > self._last_day:
             self._orchestrator.day_changed()
-        if today != self._last_day:
-            self._ledger.backup(self._home.own / "backups", today)
         self._last_day = today
         local = now.astimezone(ZoneInfo(self._settings.timezone))
         if local.time() >= self._settings.report_at and self._reported != local.date() and self._orchestrator.records:
@@ -304,6 +300,7 @@ class Daemon:
     async def _end(self) -> None:
         await self._crew.close()
         await self._gateway.close()
+        await self._treasury.close(self._orchestrator.records.values())
         if self._rehearsal:
             await self._rehearsal.stop()
         with suppress(OSError):  # agents that go on without the daemon still have theirs
@@ -313,7 +310,7 @@ class Daemon:
         self._desk.refresh(self._orchestrator.records.values(), self._orchestrator.activity)
         path = self.write_report()
         self._desk.say(f"report: {path}")
-        self._ledger.close()
+        self._treasury.let_go()
         return decisions.exit_code(self._orchestrator.records.values())
 
     def write_report(self) -> Path:
@@ -322,7 +319,7 @@ class Daemon:
         day = self._orchestrator.day.date if self._orchestrator.day else self._today(self._clock.now())
         _, dirty = kept_day(self._home)
         rehearsal, timezone = self._prepared.rehearsal, self._settings.timezone
-        return report.write(self._home, gather(day, known, self._ledger, self._day_cap(), timezone, rehearsal, dirty))
+        return report.write(self._home, gather(day, known, self._treasury, timezone, rehearsal, dirty))
 
     def _today(self, now: datetime) -> date:
         return day_of(now, self._settings.timezone)

@@ -3,24 +3,36 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dayshift import files, git, inbox, questions, records, workspace
-from dayshift.clock import Clock
+from dayshift import files, git, inbox, limits, questions, records, workspace
+from dayshift.clock import Clock, rfc3339
 from dayshift.events import Answered, Event
 from dayshift.home import Home
+from dayshift.limits import PlanWindow
 from dayshift.model import Day, Question, Record
+from dayshift.money import to_usd
 from dayshift.states import Waiting
-from dayshift.status import TaskSpend, status_facts
+from dayshift.status import TaskSpend, read_plan, status_facts
 
 log = logging.getLogger("dayshift")
+
+NOTHING = to_usd(0)
 
 
 def kept_day(home: Home) -> tuple[Day | None, bool]:
     """The day an earlier daemon remembered, and whether the person's tree was dirty when it began."""
     kept = files.read_json(home.day_facts)
     return (records.day_from_json(kept["day"]), bool(kept["dirty"])) if kept else (None, False)
+
+
+def keep_plan(home: Home, windows: Iterable[PlanWindow], now: datetime) -> None:
+    """Keep how much of the person's plan is used, window by window; what this answer does not speak of stays."""
+    known = {each["window"]: each for each in read_plan(home)}
+    told = {each.name: {**limits.to_json(each), "read_at": rfc3339(now)} for each in windows}
+    files.write_json(home.plan_windows, {"windows": list({**known, **told}.values())}, durable=False)
 
 
 def _dirty(day: Day) -> bool:
@@ -46,9 +58,10 @@ class Desk:
         self._show(record, activity)
 
     def refresh(self, known: Iterable[Record], activity: dict[str, str]) -> None:
-        """Show what changed without a change of state: cost, activity."""
+        """Show what changed without a change of state: cost, activity. Also an answer that is booked after the end."""
         for record in known:
-            if not record.ended or record.id not in self._shown:
+            shown = self._shown.get(record.id)
+            if not record.ended or shown is None or shown["reserved_usd"] != NOTHING:
                 self._show(record, activity.get(record.id, ""))
 
     def _show(self, record: Record, activity: str) -> None:

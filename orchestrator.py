@@ -5,10 +5,11 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from dayshift import decisions, verification
+from dayshift import decisions, fleet, verification
 from dayshift.clock import Clock
 from dayshift.events import (
     Active,
@@ -21,13 +22,16 @@ from dayshift.events import (
     Ordered,
     Overdue,
     Prepared,
+    ProviderLimited,
     RunEnded,
     StopAsked,
     Tick,
     Verified,
 )
+from dayshift.limits import Limit
 from dayshift.model import Day, Question, Record
-from dayshift.states import Ending, ParkReason, Running, Verifying, Waiting
+from dayshift.money import Pico
+from dayshift.states import Ending, Parked, ParkReason, Running, Verifying, Waiting
 
 log = logging.getLogger("dayshift")
 
@@ -93,6 +97,7 @@ class Orchestrator:
         self._draining = False
         self._abandoned = False
         self._told_over = False
+        self._told_limit: Limit | None = None
         self._new_day = False
         self._elsewhere: Mapping[str, Record] = {}
         self.records: dict[str, Record] = {}
@@ -154,6 +159,8 @@ class Orchestrator:
                 self._become(decisions.answered(self.records[answer.task_id], answer, now))
             case Active(task_id, text):
                 self.activity[task_id] = text
+            case ProviderLimited(limit):
+                self._limit(limit)
             case _:
                 self._handle_run(event)
 
@@ -169,10 +176,14 @@ class Orchestrator:
             case Denied(_, blocked):
                 self._count_blocked(replace(record, blocked=(*record.blocked, blocked)))
             case CapReached(_, window, detail):
-                self._desk.say(f"{record.id}: {window} is reached: {detail}")
-                self._become(decisions.ending(record, Ending.parked, f"{window}: {detail}", ParkReason.cap))
+                parked = decisions.ending(record, Ending.parked, f"{window}: {detail}", ParkReason.cap)
+                if parked != record:  # each request of a fan-out is refused; it is said once
+                    self._desk.say(f"{record.id}: {window} is reached: {detail}")
+                self._become(parked)
             case Overdue(_, run, detail) if record.runs == run:
                 self._end(decisions.ending(record, Ending.silent, detail))
+                if isinstance(record.state, Running) and record.state.ending is Ending.parked:
+                    self._crew.stop(record.id)  # it was left to end by itself, and does not
             case RunEnded():
                 self._become(decisions.after_run(record, event, now))
             case Verified(_, checks):
@@ -193,7 +204,7 @@ class Orchestrator:
     def _entered(self, before: Record | None, record: Record) -> None:
         if before and isinstance(before.state, Waiting):
             self._desk.close_question(before.questions[-1])
-        if before and type(before.state) is not type(record.state):
+        if before and type(before.state) is not type(record.state) and not self._is_told(record):
             self._desk.say(
                 f"{record.id}: {record.state.name}{f' ({record.state.reason})' if record.state.reason else ''}"
             )
@@ -204,6 +215,11 @@ class Orchestrator:
                 self._desk.ask(record.questions[-1])
             case Verifying():
                 self._crew.verify(record)
+
+    def _is_told(self, record: Record) -> bool:
+        """Whether the person has heard already, for the whole fleet, why this task rests."""
+        limit = self._told_limit
+        return isinstance(record.state, Parked) and limit is not None and record.state.detail == limit.words
 
     def _commit(self, task_id: str) -> str:
         commit = self.records[task_id].commit
@@ -228,6 +244,15 @@ class Orchestrator:
         for record in decisions.startable(self.records, slots, now):
             self._become(decisions.begun(record, self._new_session(), now))
 
+    def _limit(self, limit: Limit) -> None:
+        """Park the fleet. Runs are not cut off: their next request is refused, and they end by themselves."""
+        known = self._told_limit
+        if known is None or (known.kind, known.until) != (limit.kind, limit.until):
+            self._told_limit = limit
+            self._desk.say(f"the provider serves no agent now: {limit.kind}: {limit.words}")
+        for record in fleet.limited(self.records, limit, self._clock.now()):
+            self._become(record)
+
     def day_changed(self) -> None:
         """A new calendar day began: tasks that may carry over go on."""
         self._new_day = True
@@ -249,6 +274,7 @@ class Orchestrator:
         return self._desk.reply(request, [f"{len(day.tasks)} tasks of {day.date} taken in"], ok=True)
 
     def _obey(self, order: Order, task_id: str | None, request: str | None) -> None:
+        self._told_limit = None if order in (Order.resume, Order.retry) else self._told_limit
         chosen = [self.records[task_id]] if task_id in self.records else []
         if task_id is None:
             chosen = [record for record in self.records.values() if not record.ended]
@@ -304,7 +330,7 @@ class Orchestrator:
                     self._crew.verify(record)
                 case Waiting():
                     self._desk.ask(record.questions[-1])
-                case Running():
+                case Running() | Parked(why=ParkReason.credit | ParkReason.authentication):
                     self._become(decisions.queued(record, now))
         self.put(Tick())
 
@@ -313,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns its exit code."""
     from dayshift import commandline
 
-    return commandline.run(arguments, commandline.Parts(serve=_serve, ledger=_ledger))
+    return commandline.run(arguments, commandline.Parts(serve=_serve, reprice=_reprice, rewind=_rewind))
 
 
 def _serve(*given: Any) -> int:
@@ -323,14 +349,27 @@ def _serve(*given: Any) -> int:
     return daemon.serve(Orchestrator, *given)
 
 
-def _ledger(path: Path) -> Any:
-    import metrics
-    from dayshift.commandline import BAD_ENVIRONMENT, Failure
+def _reprice(path: Path, costs: Sequence[tuple[int, Pico, str]]) -> int:
+    """Book other costs for settled requests, all of them or, after a crash, none; how many were booked."""
+    from metrics import Ledger
 
+    ledger = Ledger.open(path)
     try:
-        return metrics.Ledger.read_only(path)
-    except metrics.Unusable as error:
-        raise Failure(str(error), BAD_ENVIRONMENT) from error
+        with ledger.together():
+            return sum(ledger.reprice(*each) for each in costs)
+    finally:
+        ledger.close()
+
+
+def _rewind(path: Path, today: date) -> date | None:
+    """Let requests count in that day again; the later day they counted in, None if there was none."""
+    from metrics import Ledger
+
+    ledger = Ledger.open(path)
+    try:
+        return ledger.rewind(today)
+    finally:
+        ledger.close()
 
 
 if __name__ == "__main__":

@@ -1,34 +1,46 @@
 """What the gateway adds to a request: through it, with a real ledger, and direct: `python -m bench.gateway`.
 
-The upstream, the gateway and the agent are processes of their own, as they are by day; upstream answers at once.
+The upstream, the gateway and the agent are processes of their own, as they are by day; upstream answers at once. With
+`--litellm PATH` (the program of a `litellm[proxy]` installed elsewhere) a LiteLLM proxy is measured beside it: it has
+no database here, so it books nothing durably and keeps no cap, which is less than the gateway does.
 """
 
 import argparse
 import asyncio
 import json
 import multiprocessing
+import socket
 import statistics
+import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from datetime import date
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, TCPConnector, UnixConnector, web
 
-from admission import Admission, Caps
+from admission import Admission
+from almanac import Almanac
+from dayshift.budgets import Subject
 from dayshift.clock import SystemClock
-from dayshift.gateway import Gateway, Upstream
+from dayshift.exchange import Upstream
+from dayshift.gateway import Gateway
 from dayshift.model import Record, Task
 from dayshift.prices import load_prices
 from dayshift.rehearsal import events
+from dayshift.settings import Budget
 from dayshift.states import Queued
+from group_commit import GroupCommit
 from metrics import Ledger
+from teller import Teller
 
 MODEL = "claude-haiku-4-5"
+KEY = "sk-bench-0123456789abcdef0123456789abcdef"  #: of the bench's own LiteLLM proxy
+HEADERS = {"authorization": f"Bearer {KEY}", "anthropic-version": "2023-06-01"}
 LARGE = 10**15  #: pico-USD: no request waits for money here
 USAGE = {
     "input_tokens": 10,
@@ -72,20 +84,23 @@ async def no_hook(task_id: str, call: dict[str, Any]) -> dict[str, Any]:
 @asynccontextmanager
 async def gateway(folder: Path, url: str) -> AsyncIterator[str]:
     """The gateway before that vendor, its ledger in the folder; the path of its socket."""
-    ledger, clock = Ledger.open(folder / "ledger.sqlite3"), SystemClock()
-    task = Task("bench", "Bench", "words", MODEL)
-    record = Record(task, date(2026, 11, 20), str(folder), Queued(clock.now()), datetime(2026, 11, 20, tzinfo=UTC))
+    path, clock, budget, day = folder / "ledger.sqlite3", SystemClock(), Budget(), date(2026, 11, 20)
+    writer, books = GroupCommit(Ledger.open(path)), Ledger.open(path)
+    record = Record(Task("bench", "Bench", "words", MODEL), day, str(folder), Queued(clock.now()), clock.now())
+    subject = Subject(day, "bench", str(folder), "anthropic", "api", LARGE, LARGE)
+    prices = load_prices({}, day)
     admission = Admission(
-        ledger, load_prices({}, date(2026, 11, 20)), clock, "UTC", 75, lambda task_id: record,
-        lambda record: Caps(LARGE, LARGE), lambda event: None, lambda text: None,
+        writer, books, Almanac(writer, books, clock, "UTC", ()), Teller(writer, books, clock, (), ()),
+        lambda day: prices, clock, budget, lambda task_id: record, lambda record: subject, lambda event: None,
     )  # fmt: skip
     serving = Gateway(admission, no_hook, "/hook", lambda task_id: Upstream(url, {"x-api-key": "real"}))
     await serving.start()
-    socket = folder / "sockets" / "gateway.sock"
-    await serving.open("bench", socket)
-    yield str(socket)
+    place = folder / "sockets" / "gateway.sock"
+    await serving.open("bench", place)
+    yield str(place)
     await serving.close()
-    ledger.close()
+    writer.close()
+    books.close()
 
 
 def serve(parent: Connection, kind: str, *given: Any) -> None:
@@ -132,24 +147,27 @@ async def timed(agent: ClientSession, url: str, stream: bool, at_once: int, requ
     return taken
 
 
-async def compared(url: str, socket: str, stream: bool, at_once: int, requests: int) -> tuple[list[float], list[float]]:
-    """Milliseconds direct and through the gateway, measured in turns."""
-    direct: list[float] = []
-    through: list[float] = []
-    async with (
-        ClientSession(connector=TCPConnector(limit=0)) as near,
-        ClientSession(connector=UnixConnector(socket, limit=0)) as far,
-    ):
-        measure: Mapping[str, Callable[[int], Awaitable[list[float]]]] = {
-            "direct": lambda count: timed(near, f"{url}/v1/messages", stream, at_once, count),
-            "through": lambda count: timed(far, "http://gateway/v1/messages", stream, at_once, count),
-        }
-        for each in measure.values():
-            await each(at_once * 2)  # connections are made, code is warm
+Way = tuple[str, str]  #: a base URL, and the unix socket it is reached by or nothing
+
+
+async def compared(ways: Mapping[str, Way], stream: bool, at_once: int, requests: int) -> dict[str, list[float]]:
+    """Milliseconds each way, measured in turns."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    async with AsyncExitStack() as stack:
+        agents: dict[str, ClientSession] = {}
+        for name, (_, place) in ways.items():
+            connector = UnixConnector(place, limit=0) if place else TCPConnector(limit=0)
+            agents[name] = await stack.enter_async_context(ClientSession(connector=connector, headers=HEADERS))
+
+        async def measure(name: str, count: int) -> list[float]:
+            return await timed(agents[name], f"{ways[name][0]}/v1/messages", stream, at_once, count)
+
+        for name in ways:
+            await measure(name, at_once * 2)  # connections are made, code is warm
         for _ in range(5):
-            direct += await measure["direct"](requests // 5)
-            through += await measure["through"](requests // 5)
-    return direct, through
+            for name, found in taken.items():
+                found += await measure(name, requests // 5)
+    return taken
 
 
 def line(name: str, direct: list[float], through: list[float]) -> str:
@@ -159,24 +177,65 @@ def line(name: str, direct: list[float], through: list[float]) -> str:
         near, far = (statistics.quantiles(each, n=100)[share - 1] for each in (direct, through))
         cells.append(f"{near:8.2f} {far:8.2f} {far - near:+8.2f}")
     ratio = statistics.median(through) / statistics.median(direct)
-    return f"{name:20} {cells[0]}   {cells[1]}   {ratio:6.2f}"
+    return f"{name:30} {cells[0]}   {cells[1]}   {ratio:6.2f}"
+
+
+@contextmanager
+def litellm(program: Path | None, folder: Path, upstream: str) -> Iterator[dict[str, Way]]:
+    """A LiteLLM proxy before the same vendor, if its program is given."""
+    if program is None:
+        yield {}
+        return
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    model = {"model": f"anthropic/{MODEL}", "api_base": upstream, "api_key": "real"}
+    config = {"model_list": [{"model_name": MODEL, "litellm_params": model}]}
+    (folder / "litellm.json").write_text(json.dumps(config))
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+                   "LITELLM_LOG": "ERROR", "LITELLM_MASTER_KEY": KEY}  # fmt: skip
+    words = [str(program), "--config", str(folder / "litellm.json"), "--host", "127.0.0.1", "--port", str(port)]
+    with (folder / "litellm.log").open("wb") as log:
+        process = subprocess.Popen(words, env=environment, cwd=folder, stdout=log, stderr=log)
+    try:
+        _await_port(port, process)
+        yield {"litellm": (f"http://127.0.0.1:{port}", "")}
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        with closing(socket.socket()) as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise SystemExit("the LiteLLM proxy did not start")
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=500, help="of each kind, each way")
+    parser.add_argument("--litellm", type=Path, metavar="PATH", help="the program of a LiteLLM proxy, as a peer")
     given = parser.parse_args()
-    heading = f"{'direct':>8} {'gateway':>8} {'added':>8}"
-    print(f"{'milliseconds':20} {'p50':>26}   {'p99':>26}   ratio")
-    print(f"{'':20} {heading}   {heading}   of p50")
-    with tempfile.TemporaryDirectory() as folder:
+    heading = f"{'direct':>8} {'through':>8} {'added':>8}"
+    print(f"{'milliseconds':30} {'p50':>26}   {'p99':>26}   ratio")
+    print(f"{'':30} {heading}   {heading}   of p50")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         url, end_upstream = started("upstream")
-        socket, end_gateway = started("gateway", Path(folder), url)
-        for stream in (True, False):
-            for at_once in (1, 20):
-                measured = asyncio.run(compared(url, socket, stream, at_once, given.requests))
-                print(line(f"{'streamed' if stream else 'whole'}, {at_once} at once", *measured), flush=True)
+        gateway_socket, end_gateway = started("gateway", folder, url)
+        with litellm(given.litellm, folder, url) as peers:
+            ways = {"direct": (url, ""), "gateway": ("http://gateway", gateway_socket), **peers}
+            for stream in (True, False):
+                for at_once in (1, 20, 100):
+                    taken = asyncio.run(compared(ways, stream, at_once, given.requests))
+                    kind = f"{'streamed' if stream else 'whole'}, {at_once} at once"
+                    for way in [*ways][1:]:
+                        print(line(f"{kind}: {way}", taken["direct"], taken[way]), flush=True)
         end_gateway()
         end_upstream()
 

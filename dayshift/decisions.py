@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dayshift.events import Order, RunEnded
+from dayshift.limits import asked_again
 from dayshift.model import Answer, Ask, Check, Day, Exit, Finding, Question, Record, Task
 from dayshift.states import (
     Cancelled,
@@ -26,7 +27,9 @@ MOST_MISHAPS = 6  #: runs in a row lost through no fault of the task before it i
 BUDGET_ERROR = 402
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 WEIGHT = {Ending.silent: 0, Ending.parked: 1, Ending.halted: 2, Ending.cancelled: 2}  #: which ending overrules which
-LIMIT_MARGIN = timedelta(seconds=60)  #: past the moment the provider named, so that its clock may differ from ours
+FIRST_OUTAGE, LONGEST_OUTAGE = timedelta(seconds=30), timedelta(minutes=30)  #: pauses after runs the provider ended
+WORTH_HAVING = 30.0  #: seconds the provider must have kept a task waiting for its time to be given back
+RESTING = frozenset({ParkReason.cap, ParkReason.credit, ParkReason.authentication, ParkReason.stuck})
 
 
 # --- what may start --------------------------------------------------------------------------------
@@ -56,15 +59,15 @@ def _due(moment: datetime | None, now: datetime) -> bool:
 
 
 def hopeless(record: Record, records: Mapping[str, Record], now: datetime) -> Record | None:
-    """A queued task whose dependency ended without a result fails; whose dependency rests on a budget rests too."""
+    """A queued task whose dependency ended without a result fails; whose dependency rests on somebody rests too."""
     if not isinstance(record.state, Queued):
         return None
     for each in unmet(record, records):
         match _state(each, records):
             case Failed() | Halted() | Cancelled() as state:
                 return ended(record, Failed(now, f"{each}, which it depends on, was {state.name}"), now)
-            case Parked(why=ParkReason.cap):
-                return _with(record, Parked(now, ParkReason.cap, f"{each}, which it depends on, is parked"))
+            case Parked(why=why) if why in RESTING:
+                return _with(record, Parked(now, why, f"{each}, which it depends on, is parked"))
     return None
 
 
@@ -79,6 +82,9 @@ def awake(record: Record, records: Mapping[str, Record], now: datetime, new_day:
             go_on = _due(record.state.until, now)
         case ParkReason.cap:
             go_on = new_day and record.task.carry_over
+        case ParkReason.stuck:  # of a task that has not run yet, what it depends on was
+            needed = [_state(each, records) for each in unmet(record, records)]
+            go_on = bool(needed) and not any(state is None or _resting(state) for state in needed)
         case _:
             go_on = False
     return queued(record, now) if go_on else None
@@ -90,15 +96,18 @@ def over(records: Iterable[Record]) -> bool:
 
 
 def _resting(state: State) -> bool:
-    return isinstance(state, Parked) and state.why in (ParkReason.cap, ParkReason.stop)
+    return isinstance(state, Parked) and state.why in (*RESTING, ParkReason.stop)
 
 
 def exit_code(records: Iterable[Record]) -> int:
-    """0 all well, 1 some task failed or was halted, 4 ended with tasks parked by a budget."""
+    """0 all well, 1 a task failed, was halted or is stuck, 3 the key is refused, 4 parked by a budget or for credit."""
     states = [record.state for record in records]
-    if any(isinstance(state, Failed | Halted) for state in states):
+    parked = {state.why for state in states if isinstance(state, Parked)}
+    if ParkReason.authentication in parked:
+        return 3
+    if ParkReason.stuck in parked or any(isinstance(state, Failed | Halted) for state in states):
         return 1
-    return 4 if any(isinstance(state, Parked) and state.why is ParkReason.cap for state in states) else 0
+    return 4 if parked & {ParkReason.cap, ParkReason.credit} else 0
 
 
 # --- a run's life ----------------------------------------------------------------------------------
@@ -116,13 +125,15 @@ def seconds_left(record: Record) -> float:
     return record.task.timeout_minutes * 60 - (record.active_seconds - record.forgiven_seconds)
 
 
-def ending(record: Record, why: Ending, detail: str, park: ParkReason | None = None) -> Record:
+def ending(
+    record: Record, why: Ending, detail: str, park: ParkReason | None = None, until: datetime | None = None
+) -> Record:
     """A running task that is being told to end; the first reason stays unless a weightier one comes."""
     if not isinstance(record.state, Running):
         return record
     if record.state.ending and WEIGHT[record.state.ending] >= WEIGHT[why]:
         return record
-    return _with(record, replace(record.state, ending=why, detail=detail, park=park))
+    return _with(record, replace(record.state, ending=why, detail=detail, park=park, until=until))
 
 
 def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
@@ -142,7 +153,7 @@ def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
         case Ending.silent if not _had_its_say(event.exit):
             return mishap(record, state.detail, now)
         case Ending.parked if not _had_its_say(event.exit):
-            return _with(record, Parked(now, state.park or ParkReason.stop, state.detail))
+            return _with(record, Parked(now, state.park or ParkReason.stop, state.detail, state.until))
     return _after_own_end(record, event.exit, now)
 
 
@@ -152,6 +163,8 @@ def _had_its_say(exit: Exit) -> bool:
 
 
 def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
+    if exit.how == "deadline" and exit.held >= WORTH_HAVING:
+        return queued(record, now)  # the provider had that time, not the task
     if exit.how == "deadline":
         return ended(record, Failed(now, f"timed out after {record.task.timeout_minutes} minutes"), now)
     if exit.how == "unprepared":
@@ -162,7 +175,7 @@ def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
         return mishap(record, "the run was lost", now)
     record = replace(record, say=None)
     if exit.finished:
-        return _with(replace(record, mishaps=0), Verifying(now))
+        return _with(replace(record, mishaps=0, outages=0), Verifying(now))
     return _after_error(record, exit, now)
 
 
@@ -170,21 +183,44 @@ def _after_error(record: Record, exit: Exit, now: datetime) -> Record:
     if exit.api_status == BUDGET_ERROR:
         return _with(record, Parked(now, ParkReason.cap, exit.error))
     if exit.reset_at:
-        return _with(record, Parked(now, ParkReason.usage_limit, exit.error, exit.reset_at + LIMIT_MARGIN))
+        return _with(record, Parked(now, ParkReason.usage_limit, exit.error, asked_again(exit.reset_at, now)))
     if exit.api_status in LATER or (exit.api_status is None and exit.error.startswith("API Error")):
-        return mishap(record, exit.error, now, provider=True)
-    return another_attempt(record, f"The run ended with an error: {exit.error}\n\n{GO_ON}", exit.error, now)
+        return outage(record, exit.error, now)
+    say = f"The run ended with an error: {exit.error}\n\n{GO_ON}"
+    return stuck(record, exit.error, now) or another_attempt(_noted(record, exit.error), say, exit.error, now)
 
 
-def mishap(record: Record, what: str, now: datetime, provider: bool = False) -> Record:
-    """A run that ended through no fault of the task: try again, later each time, and not for ever."""
+def mishap(record: Record, what: str, now: datetime) -> Record:
+    """A run that ended through no fault of the task: try again, but not for ever."""
+    if parked := stuck(record, what, now):
+        return parked
     count = record.mishaps + 1
     if count > MOST_MISHAPS:
         return ended(record, Failed(now, f"given up after {count} runs in a row were lost: {what}"), now)
-    record = replace(record, mishaps=count)
-    if provider:
-        return _with(record, Parked(now, ParkReason.provider, what, now + timedelta(seconds=30 * 2 ** (count - 1))))
-    return queued(record, now)
+    return queued(_noted(replace(record, mishaps=count), what), now)
+
+
+def outage(record: Record, what: str, now: datetime) -> Record:
+    """A run that the provider ended: try again, later each time; it costs no attempt and fails no task."""
+    pause = min(FIRST_OUTAGE * 2 ** min(record.outages, 10), LONGEST_OUTAGE)
+    return _with(replace(record, outages=record.outages + 1), Parked(now, ParkReason.provider, what, now + pause))
+
+
+def stuck(record: Record, failure: str, now: datetime) -> Record | None:
+    """Left to the person, if it failed as the run before and did not get a step further; else None."""
+    if record.steps or not failure or failure != record.failure:
+        return None
+    detail = f"twice in a row and no step further: {failure}; see the log, then `dayshift retry {record.id}`"
+    return _with(replace(record, failure=""), Parked(now, ParkReason.stuck, detail))
+
+
+def _noted(record: Record, failure: str) -> Record:
+    return replace(record, failure=failure)
+
+
+def _untroubled(record: Record) -> Record:
+    """A run came to a word of its own: what went wrong before it no longer counts."""
+    return replace(record, mishaps=0, outages=0, failure="")
 
 
 def another_attempt(record: Record, say: str, reason: str, now: datetime) -> Record:
@@ -199,7 +235,8 @@ def asking(record: Record, ask: Ask, now: datetime) -> Record:
     """The task waits for the person."""
     number = len(record.questions) + 1
     question = Question(record.id, number, ask.text, now, ask.options, ask.tool_input)
-    return _with(replace(record, questions=(*record.questions, question), mishaps=0, say=None), Waiting(now, number))
+    record = replace(_untroubled(record), questions=(*record.questions, question), say=None)
+    return _with(record, Waiting(now, number))
 
 
 def answered(record: Record, answer: Answer, now: datetime) -> Record:
@@ -219,7 +256,8 @@ def after_checks(record: Record, checks: tuple[Check, ...], told: str, summary: 
     record = replace(record, checks=checks)
     if all(check.exit_code == 0 for check in checks):
         return ended(record, Done(now), now)
-    return another_attempt(record, told, summary, now)
+    parked = stuck(record, summary, now) if record.attempt < record.task.max_attempts else None
+    return parked or another_attempt(_noted(record, summary), told, summary, now)
 
 
 def halt_due(record: Record, halt_after: int) -> bool:
@@ -239,8 +277,8 @@ def obeyed(record: Record, order: Order, now: datetime) -> Record | str:
             changed = record
         case Order.pause, Queued() | Parked():
             changed = _with(record, Parked(now, ParkReason.paused, "by the person"))
-        case Order.resume, Parked():
-            changed = queued(record, now)
+        case Order.resume, Parked() | Queued(not_before=datetime()):
+            changed = queued(replace(record, failure=""), now)
         case Order.cancel, Running():
             changed = ending(record, Ending.cancelled, "by the person")
         case Order.cancel, Queued() | Parked() | Waiting() | Verifying():
@@ -257,7 +295,8 @@ def obeyed(record: Record, order: Order, now: datetime) -> Record | str:
 def _forgiven(record: Record) -> Record:
     """What went wrong no longer counts; what it cost does."""
     forgiven, seconds = len(record.blocked), record.active_seconds
-    return replace(record, attempt=1, mishaps=0, forgiven=forgiven, forgiven_seconds=seconds, ended_at=None)
+    fresh = replace(_untroubled(record), attempt=1, ended_at=None)
+    return replace(fresh, forgiven=forgiven, forgiven_seconds=seconds)
 
 
 def _reason(state: State) -> str:
@@ -314,7 +353,8 @@ def _with_evidence(record: Record, event: RunEnded) -> Record:
     return replace(
         record,
         commit=event.commit or record.commit,
-        active_seconds=record.active_seconds + event.seconds,
+        steps=exit.steps,
+        active_seconds=record.active_seconds + max(0.0, event.seconds - exit.held),
         findings=(*record.findings, *exit.findings),
         audited_runs=record.audited_runs + exit.audited,
         claim=exit.text or record.claim,

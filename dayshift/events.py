@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dayshift.limits import Limit
 from dayshift.model import Answer, Blocked, Check, Day, Exit
 
 
@@ -75,6 +76,13 @@ class CapReached:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderLimited:
+    """The provider serves nobody of the fleet for longer than a request can be held."""
+
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """No process of the run is left."""
 
@@ -114,6 +122,6 @@ class Tick:
 
 
 Event = (
-    HandedIn | Ordered | Prepared | Active | Denied | Answered | CapReached | RunEnded | Verified
-    | Overdue | StopAsked | Tick
+    HandedIn | Ordered | Prepared | Active | Denied | Answered | CapReached | ProviderLimited
+    | RunEnded | Verified | Overdue | StopAsked | Tick
 )  # fmt: skip

@@ -82,6 +82,16 @@ class Home:
         """What the day file said for all its tasks."""
         return self.own / "day.json"
 
+    @property
+    def plan_windows(self) -> Path:
+        """How much of a subscription is used, as the provider said last."""
+        return self.own / "limits.json"
+
+    @property
+    def other_use(self) -> Path:
+        """What the person spent elsewhere with the CLI; never mixed with the ledger."""
+        return self.own / "other_use.sqlite3"
+
     def ledger(self, rehearsal: bool) -> Path:
         """The spending; rehearsals have their own so that pretended money never meets a real cap."""
         return self.own / ("rehearsal.sqlite3" if rehearsal else "ledger.sqlite3")

@@ -139,6 +139,8 @@ class Exit:
     error: str = ""  #: what the CLI or the launch said went wrong
     api_status: int | None = None  #: HTTP status of the API error that ended it
     reset_at: datetime | None = None  #: when a usage limit ends, if the provider said so
+    steps: int = 0  #: tool calls it made; none means that it got no further
+    held: float = 0.0  #: seconds in which the provider kept its requests waiting
     text: str = ""  #: the agent's last words (a claim)
     session_cost: Pico | None = None  #: the CLI's own cumulative estimate; shown as drift, never counted
     findings: tuple[Finding, ...] = ()
@@ -184,7 +186,10 @@ class Record:
     cli_cost: Pico | None = None  #: the CLI's own estimate for the session
     review: str = "pending"
     say: str | None = None  #: what the session is told next; kept until a run that was told it came to its own end
-    mishaps: int = 0  #: runs in a row that ended through no fault of the task: lost, silent, provider unavailable
+    mishaps: int = 0  #: runs in a row that ended through no fault of the task: lost, silent
+    steps: int = 0  #: tool calls of its last run
+    outages: int = 0  #: runs in a row that the provider ended
+    failure: str = ""  #: how the last run failed, if it did; the same again without a step is being stuck
     forgiven: int = 0  #: blocked attempts that no longer count towards a halt, since the person said `retry`
     forgiven_seconds: float = 0.0  #: active time that no longer counts towards the timeout, for the same reason
 
@@ -227,4 +232,13 @@ class Usage:
     tokens: Tokens
     speed: str = "standard"
     geo: str = ""
-    raw: dict[str, Any] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)  #: as it came, with the model; from it all the rest can be read
+    samplings: tuple[Tokens, ...] = ()  #: what it was made of, if each is priced by its own prompt; else empty
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A usage that nobody here can price; `field` is the part of it that is not understood."""
+
+    model: str
+    field: str

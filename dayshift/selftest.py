@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dayshift import claude_code, git, workspace
-from dayshift.gateway import Gateway, Refusal, Upstream
+from dayshift.exchange import Upstream
+from dayshift.gateway import Gateway
 from dayshift.messages import UsageReader
-from dayshift.model import Usage
+from dayshift.meter import Refusal
+from dayshift.model import Doubtful, Usage
 from dayshift.rehearsal import Rehearsal
 from dayshift.sandbox import SOCKET_NAME, Sandbox
 from dayshift.script import parse_turns
@@ -187,7 +189,13 @@ class _Free:
     def reader(self, content_type: str) -> UsageReader:
         return UsageReader()
 
-    async def settle(self, booking: int, usage: Usage | None, request_id: str) -> None:
+    async def keep_up(self, booking: int, visible: int) -> bool:
+        return True
+
+    async def cut(self, booking: int) -> None:
+        return None
+
+    async def settle(self, booking: int, usage: Usage | Doubtful | None, request_id: str) -> None:
         return None
 
     async def void(self, booking: int) -> None:

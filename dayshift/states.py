@@ -13,6 +13,9 @@ class ParkReason(StrEnum):
     stop = "stop"  #: the person stopped the program; goes on at the next start
     paused = "paused"  #: the person paused it; goes on at `resume`
     provider = "provider unavailable"  #: the API could not be reached; tried again later
+    credit = "credit exhausted"  #: the account is empty; goes on when the person says `resume`, or starts again
+    authentication = "authentication lost"  #: the key is refused; goes on at the next start, or at `resume`
+    stuck = "stuck"  #: it failed twice in the same way and got no further; goes on when the person says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,11 @@ class Queued:
     since: datetime
     not_before: datetime | None = None
     name = "queued"
-    reason = ""
+
+    @property
+    def reason(self) -> str:
+        """Until when it must not run, or nothing."""
+        return f"the provider serves again at {self.not_before:%d %b %H:%M} UTC" if self.not_before else ""
 
 
 class Ending(StrEnum):
@@ -43,6 +50,7 @@ class Running:
     ending: Ending | None = None  #: set once the supervisor has told the run to end
     detail: str = ""  #: of the ending, in words a person reads
     park: ParkReason | None = None  #: why, if it ends to be parked
+    until: datetime | None = None  #: and until when, if that is known
     name = "running"
 
     @property

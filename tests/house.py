@@ -15,11 +15,13 @@ from dayshift.events import (
     Ordered,
     Overdue,
     Prepared,
+    ProviderLimited,
     RunEnded,
     StopAsked,
     Tick,
     Verified,
 )
+from dayshift.limits import Kind, Limit
 from dayshift.model import Answer, Ask, Blocked, Check, Day, Exit, Finding, Question, Record, Task
 from dayshift.states import Parked, Queued, Running, State, Waiting
 from orchestrator import Commits, Orchestrator
@@ -239,6 +241,24 @@ ASKED: Facts = {"asked": Ask("Which page size?")}
 DEFERRED: Facts = {"asked": Ask("Which page size?", ("20", "50"), {"questions": []}), "finished": True}
 OVERLOADED: Facts = {"error": "API Error: 529 overloaded", "api_status": 529}
 LIMITED: Facts = {"error": "usage limit reached", "api_status": 429, "reset_at": RESET}
+
+
+USED_UP = Limit(Kind.usage_limit, until=RESET, detail="the plan's window five_hour")
+NO_CREDIT = Limit(Kind.credit, detail="HTTP 402")
+NO_KEY = Limit(Kind.authentication, detail="HTTP 401")
+
+
+def limited(limit: Limit) -> ProviderLimited:
+    return ProviderLimited(limit)
+
+
+def until(moment: datetime) -> Callable[["House"], None]:
+    """The clock goes on to that moment."""
+
+    def passes_time(house: House) -> None:
+        house.clock.time = moment
+
+    return passes_time
 
 
 def finished(task_id: str = "a", run: int = 1, commit: str = "c1", **exit: Any) -> RunEnded:

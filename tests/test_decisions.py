@@ -8,15 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift import decisions
-from dayshift.decisions import LATER, LIMIT_MARGIN
+from dayshift import decisions, fleet
+from dayshift.decisions import LATER
 from dayshift.events import Event, Order, Ordered, StopAsked, Tick
+from dayshift.limits import MARGIN, SOONEST, Kind, Limit
 from dayshift.model import Ask, Record
 from dayshift.states import Done, Ending, Failed, Halted, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
 from tests.house import (
     HOUR,
     NINE,
+    NO_CREDIT,
+    NO_KEY,
+    RESET,
     SECOND,
+    USED_UP,
     House,
     answers,
     capped,
@@ -25,6 +30,7 @@ from tests.house import (
     found,
     hands_in,
     label,
+    limited,
     passes,
     prepared,
     queued,
@@ -90,6 +96,9 @@ def test_a_dependency_that_is_unknown_is_not_done() -> None:
         (Parked(NINE, ParkReason.paused), None),
         (Parked(NINE, ParkReason.usage_limit), None),
         (Parked(NINE, ParkReason.cap), "parked(cap)"),
+        (Parked(NINE, ParkReason.credit), "parked(credit exhausted)"),
+        (Parked(NINE, ParkReason.authentication), "parked(authentication lost)"),
+        (Parked(NINE, ParkReason.stuck), "parked(stuck)"),
         (Done(NINE), None),
         (Failed(NINE, "red"), "failed"),
         (Halted(NINE, "3 attempts"), "failed"),
@@ -129,7 +138,7 @@ def test_what_a_run_becomes_by_how_it_ended(exit: dict[str, Any], becomes: str) 
     assert label(after.state) == becomes
     if becomes == "parked(usage limit)":
         assert isinstance(after.state, Parked)
-        assert after.state.until == NOW + LIMIT_MARGIN
+        assert after.state.until == NOW + SOONEST + MARGIN
 
 
 @pytest.mark.parametrize("ending", list(Ending))
@@ -165,6 +174,24 @@ def test_forgiven_attempts_do_not_count_towards_a_halt(blocked: int, forgiven: i
     assert decisions.halt_due(tried, 3) is halts
 
 
+@pytest.mark.parametrize("why", list(ParkReason))
+def test_a_day_is_over_when_only_the_person_can_go_on(why: ParkReason) -> None:
+    rests = {ParkReason.cap, ParkReason.stop, ParkReason.credit, ParkReason.authentication, ParkReason.stuck}
+    assert decisions.over([record(Parked(NINE, why, until=NOW))]) is (why in rests)
+
+
+def test_the_fleet_goes_on_one_after_the_other_and_nobody_earlier_than_it_was_to() -> None:
+    fleet_of = known(
+        a=Queued(NINE), b=Queued(NINE, RESET + HOUR), c=Parked(NINE, ParkReason.provider, "x", NOW), d=Verifying(NINE)
+    )
+    changed = fleet.limited(fleet_of, Limit(Kind.usage_limit, until=RESET), NOW)
+    moments = {
+        each.id: each.state.not_before if isinstance(each.state, Queued) else getattr(each.state, "until", None)
+        for each in changed
+    }
+    assert moments == {"a": RESET, "c": RESET + 2 * fleet.STAGGER}  # b has its later moment already, d ends by itself
+
+
 # --- whatever happens -------------------------------------------------------------------------------
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -175,10 +202,11 @@ HAPPENINGS: st.SearchStrategy[Event | timedelta] = st.one_of(
         finished=st.booleans(), asked=st.sampled_from([None, Ask("?"), Ask("?", ("x",), {"questions": []})]),
         how=st.sampled_from(["exited", "stopped", "lost", "deadline", "unprepared"]),
         error=st.sampled_from(["", "API Error: x", "crash"]), api_status=st.sampled_from([None, 400, 402, 429, 529]),
-        reset_at=st.sampled_from([None, NINE, NINE + HOUR]),
+        reset_at=st.sampled_from([None, NINE, NINE + HOUR]), steps=st.integers(0, 1),
         findings=st.sampled_from([(), (found("HEAD moved", False),), (found("refs changed", True),)]),
     ),
     st.builds(passes, NAMES), st.builds(fails, NAMES), st.builds(denied, NAMES), st.builds(capped, NAMES),
+    st.builds(limited, st.sampled_from([USED_UP, NO_CREDIT, NO_KEY, Limit(Kind.overloaded, after=HOUR)])),
     st.builds(silent, NAMES, RUNS), st.builds(prepared, NAMES, RUNS),
     st.builds(answers, st.just("50"), st.integers(1, 3), NAMES),
     st.builds(says, st.sampled_from(list(Order)), st.one_of(NAMES, st.none())),

@@ -11,11 +11,12 @@ import pytest
 from dayshift import git, inbox, records
 from dayshift.events import Answered, Event
 from dayshift.home import Home
+from dayshift.limits import PlanWindow
 from dayshift.model import Day, Question, Record, Tokens
 from dayshift.money import from_usd
 from dayshift.states import Done, Running, Waiting
-from dayshift.status import TaskSpend
-from desk import Desk, kept_day
+from dayshift.status import TaskSpend, read_plan
+from desk import Desk, keep_plan, kept_day
 from tests.house import NINE, SECOND, TODAY, FakeClock, question, record, task
 from tests.test_files import NASTY
 
@@ -28,7 +29,7 @@ class Office:
         self.home.make_folders()
         self.said: list[str] = []
         self.events: list[Event] = []
-        self.spent = "0"
+        self.spent, self.reserved = "0", "0"
         self.desk = self.anew()
 
     def anew(self) -> Desk:
@@ -36,7 +37,7 @@ class Office:
         return Desk(self.home, self.clock, self.spend, self.said.append)
 
     def spend(self, record: Record) -> TaskSpend:
-        return TaskSpend(from_usd(self.spent), 0, record.task.max_cost, Tokens(), 0, 0)
+        return TaskSpend(from_usd(self.spent), from_usd(self.reserved), record.task.max_cost, Tokens(), 0, 0)
 
     def status(self, task_id: str = "a") -> dict[str, Any]:
         status: dict[str, Any] = json.loads((self.home.status / f"{task_id}.json").read_bytes())
@@ -92,6 +93,17 @@ def test_the_status_of_an_ended_task_stays_and_is_shown_once_by_the_next_daemon(
     assert office.status()["cost_usd"] == "0.00"
     office.anew().refresh([done], {})
     assert office.status()["cost_usd"] == "9.00"
+
+
+def test_the_status_of_an_ended_task_shows_the_answer_that_is_booked_only_later(office: Office) -> None:
+    done = record(Done(NINE))
+    office.reserved = "0.40"
+    office.desk.save(done, "")
+    office.desk.refresh([done], {})
+    assert (office.status()["cost_usd"], office.status()["reserved_usd"]) == ("0.00", "0.40")
+    office.spent, office.reserved = "0.03", "0"
+    office.desk.refresh([done], {})
+    assert (office.status()["cost_usd"], office.status()["reserved_usd"]) == ("0.03", "0.00")
 
 
 # --- questions --------------------------------------------------------------------------------------
@@ -223,3 +235,11 @@ def test_the_day_is_remembered_with_whether_the_persons_tree_was_dirty(
     assert kept_day(office.home) == (None, False)
     office.desk.keep_day(day)
     assert kept_day(office.home) == (replace(day, tasks=()), dirty)
+
+
+def test_of_the_plan_the_latest_word_on_each_window_is_kept(office: Office) -> None:
+    keep_plan(office.home, [PlanWindow("five_hour", 10, "allowed", None), PlanWindow("overage", 1, "", None)], NINE)
+    keep_plan(office.home, [PlanWindow("five_hour", 995, "allowed_warning", NINE)], NINE + SECOND)
+    assert [(each["window"], each["used_percent"], each["read_at"]) for each in read_plan(office.home)] == [
+        ("five_hour", "99.5", "2026-11-20T09:00:01Z"), ("overage", "0.1", "2026-11-20T09:00:00Z")
+    ]  # fmt: skip

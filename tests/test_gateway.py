@@ -13,9 +13,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from dayshift.gateway import Gateway, Refusal, Upstream, UsageReader
+from dayshift.clock import SystemClock
+from dayshift.events import Event, ProviderLimited
+from dayshift.exchange import Upstream
+from dayshift.gate import Gate, Passage
+from dayshift.gateway import Gateway
+from dayshift.limits import Kind, Limit, PlanWindow
 from dayshift.messages import UsageReader as StreamReader
-from dayshift.model import Tokens, Usage
+from dayshift.meter import Refusal, UsageReader
+from dayshift.model import Doubtful, Tokens, Usage
 from dayshift.rehearsal import events
 
 BODY = {
@@ -42,6 +48,8 @@ class Till:
         self.settled: dict[int, Tokens | None] = {}
         self.ids: list[str] = []
         self.voided: list[int] = []
+        self.cuts: list[int] = []
+        self.most: int | None = None  #: bytes of an answer it lets pass
         self.refusal: Refusal | None = None
         self.open = asyncio.Event()
         self.open.set()
@@ -57,9 +65,15 @@ class Till:
         assert "event-stream" in content_type or "json" in content_type
         return StreamReader()
 
-    async def settle(self, booking: int, usage: Usage | None, request_id: str) -> None:
+    async def keep_up(self, booking: int, visible: int) -> bool:
+        return self.most is None or visible <= self.most
+
+    async def cut(self, booking: int) -> None:
+        self.cuts.append(booking)
+
+    async def settle(self, booking: int, usage: Usage | Doubtful | None, request_id: str) -> None:
         assert booking not in self.settled
-        self.settled[booking] = usage.tokens if usage else None
+        self.settled[booking] = usage.tokens if isinstance(usage, Usage) else None
         self.ids.append(request_id)
 
     async def void(self, booking: int) -> None:
@@ -133,7 +147,13 @@ class House:
     def __init__(self, socket: Path, till: Till, vendor: Vendor) -> None:
         self.socket, self.till, self.vendor = socket, till, vendor
         self.credential: Mapping[str, str] = {"x-api-key": "real"}
-        self.gateway = Gateway(till, self.hook, HOOK, lambda task: Upstream(vendor.url, self.credential))
+        self.told: list[Event] = []
+        self.plan: list[tuple[PlanWindow, ...]] = []
+        self.gate = Gate(SystemClock(), self.told.append, lambda: 0.0)
+        self.gateway = Gateway(
+            till, self.hook, HOOK, lambda task: Upstream(vendor.url, self.credential), self.gate, SystemClock(),
+            self.plan.append,
+        )  # fmt: skip
 
     async def hook(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
         if call["tool"] == "bad":
@@ -365,6 +385,13 @@ async def test_a_stream_that_is_cut_looks_cut_and_counts_at_its_worst(house: Hou
     assert (house.till.settled, house.till.voided) == ({1: None}, [])
 
 
+async def test_an_answer_that_may_not_go_on_is_cut_and_looks_cut(house: House) -> None:
+    house.till.most = -1
+    with pytest.raises(aiohttp.ClientError):
+        await house.ask()
+    assert (house.till.cuts, house.till.settled, house.till.voided) == ([1], {}, [])
+
+
 async def test_a_stream_that_ends_early_counts_at_its_worst(house: House) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = await begun(request)
@@ -377,22 +404,22 @@ async def test_a_stream_that_ends_early_counts_at_its_worst(house: House) -> Non
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    ("status", "kind", "retry"),
     [
-        (400, "invalid_request_error"),
-        (401, "authentication_error"),
-        (429, "rate_limit_error"),
-        (529, "overloaded_error"),
+        (400, "invalid_request_error", "true"),
+        (429, "rate_limit_error", "true"),
+        (529, "overloaded_error", "true"),
+        (401, "authentication_error", "false"),  # nobody is served any more: the fleet is parked
+        (402, "billing_error", "false"),
     ],
 )
-async def test_an_error_upstream_passes_as_it_is_and_costs_nothing(house: House, status: int, kind: str) -> None:
+async def test_an_error_upstream_passes_as_it_is_and_costs_nothing(
+    house: House, status: int, kind: str, retry: str
+) -> None:
     house.vendor.answer = refusing(status, kind, **{"retry-after": "7", "x-should-retry": "true"})
     async with house.agent() as agent, agent.post("/v1/messages", json=BODY) as response:
-        assert (response.status, response.headers["retry-after"], response.headers["x-should-retry"]) == (
-            status,
-            "7",
-            "true",
-        )
+        headers = response.headers
+        assert (response.status, headers["retry-after"], headers.getall("x-should-retry")) == (status, "7", [retry])
         assert (await response.json())["error"]["type"] == kind
     assert (house.till.voided, house.till.settled) == ([1], {})
 
@@ -414,6 +441,151 @@ async def test_an_upstream_that_hangs_up_without_a_word_counts_at_its_worst(hous
     assert (await house.ask())[0] == 502
     assert len(house.vendor.seen) == 1  # it is not sent a second time
     assert (house.till.voided, house.till.settled) == ([], {1: None})
+
+
+# --- the gate at the provider --------------------------------------------------------------------------
+
+
+async def test_a_burst_that_is_refused_is_followed_by_one_request_and_then_by_all(house: House) -> None:
+    """Ten agents, each of which tries again as often as it must."""
+    go_on, overloaded = asyncio.Event(), True
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if overloaded:
+            return await refusing(529, "overloaded_error", **{"retry-after": "60"})(request)
+        await go_on.wait()
+        return await streamed(request)
+
+    async def agent() -> int:
+        tries = 1
+        while (await house.ask())[0] != 200:
+            tries += 1
+        return tries
+
+    house.vendor.answer = answer
+    agents = [asyncio.create_task(agent()) for _ in range(10)]
+    await until(lambda: house.till.voided)
+    await asyncio.sleep(0.3)
+    assert len(house.vendor.seen) == len(house.till.voided) <= 10
+    house.gate.doubt()  # as if the minute were over
+    await until(lambda: len(house.vendor.seen) == 11)  # the probe, which is refused
+    await asyncio.sleep(0.1)
+    overloaded = False
+    house.gate.doubt()
+    await until(lambda: len(house.vendor.seen) == 12)
+    await asyncio.sleep(0.1)
+    assert len(house.vendor.seen) == 12  # nobody follows before the provider serves
+    go_on.set()
+    async with asyncio.timeout(PATIENCE):
+        tries = await asyncio.gather(*agents)
+    assert (len(house.vendor.seen), sum(tries)) == (21, 21)
+    assert len(house.till.admitted) == 21  # what is held at the gate reserves nothing
+    assert house.told and not any(isinstance(event, ProviderLimited) for event in house.told)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "refused_with"),
+    [(401, "authentication_error", 403), (402, "billing_error", 402), (403, "permission_error", 403)],
+)
+async def test_once_the_key_or_the_credit_is_gone_nothing_leaves_any_more(
+    house: House, status: int, kind: str, refused_with: int
+) -> None:
+    house.vendor.answer = refusing(status, kind)
+    assert (await house.ask())[0] == status
+    for path in ("/v1/messages", "/v1/messages/count_tokens"):
+        async with house.agent() as agent, agent.post(path, json=BODY) as response:
+            assert (response.status, response.headers["x-should-retry"]) == (refused_with, "false")
+            assert "dayshift: " in (await response.json())["error"]["message"]
+    assert (len(house.vendor.seen), len(house.till.admitted)) == (1, 1)
+    assert all(isinstance(event, ProviderLimited) for event in house.told)
+    house.gate.doubt()
+    house.vendor.answer = streamed
+    assert (await house.ask())[0] == 200
+
+
+async def test_a_used_up_plan_refuses_everybody_and_its_windows_are_read(house: House) -> None:
+    unified = {"status": "rejected", "reset": "32503680000", "representative-claim": "five_hour",
+               "5h-utilization": "1", "5h-status": "rejected", "7d-utilization": "0.41"}  # fmt: skip
+    headers = {f"anthropic-ratelimit-unified-{name}": value for name, value in unified.items()}
+    house.vendor.answer = refusing(429, "rate_limit_error", **headers)
+    assert [(await house.ask())[0] for _ in range(3)] == [429] * 3
+    assert len(house.vendor.seen) == 1
+    [told] = {event.limit for event in house.told if isinstance(event, ProviderLimited)}
+    assert (told.kind, told.detail) == (Kind.usage_limit, "the plan's window five_hour")
+    [windows] = house.plan
+    assert [(each.name, each.per_mille) for each in windows] == [("five_hour", 1000), ("seven_day", 410)]
+
+
+async def test_an_answer_that_tells_of_overload_in_its_middle_closes_the_gate(house: House) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await begun(request)
+        error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+        await response.write(b"".join(STREAM[:3]) + f"event: error\ndata: {json.dumps(error)}\n\n".encode())
+        return response
+
+    house.vendor.answer = answer
+    assert (await house.ask())[0] == 200
+    assert house.gate.limit and house.gate.limit.kind is Kind.overloaded
+    assert house.till.settled == {1: None}
+
+
+async def test_a_stream_that_begins_with_an_error_is_no_answer_and_costs_nothing(house: House) -> None:
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    told = f"event: error\ndata: {json.dumps(error)}\n\n".encode()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await begun(request)
+        await response.write(told)
+        return response
+
+    house.vendor.answer = answer
+    assert await house.ask() == (200, told)
+    assert (house.till.settled, house.till.voided) == ({}, [1])
+
+
+async def test_a_stream_that_ends_before_it_said_anything_counts_at_its_worst(house: House) -> None:
+    house.vendor.answer = begun
+    assert (await house.ask())[0] == 200
+    assert (house.till.settled, house.till.voided) == ({1: None}, [])
+
+
+async def test_an_upstream_that_is_not_there_closes_the_gate(house: House, unused_tcp_port: int) -> None:
+    house.vendor.url = f"http://127.0.0.1:{unused_tcp_port}"
+    await house.ask()
+    assert house.gate.limit and house.gate.limit.kind is Kind.unreachable
+
+
+async def test_a_request_that_cannot_be_served_is_no_limit_and_opens_the_gate(house: House) -> None:
+    house.gate.doubt(Limit(Kind.unreachable))
+    house.vendor.answer = refusing(400, "invalid_request_error")
+    assert (await house.ask())[0] == 400
+    assert house.gate.limit is None
+
+
+async def test_a_request_that_waited_for_headroom_while_the_gate_was_closed_does_not_leave(house: House) -> None:
+    house.till.open.clear()
+    asked = asyncio.create_task(house.ask())
+    await until(lambda: house.gateway.busy("task-1"))
+    await asyncio.sleep(0.05)
+    passage = house.gate.ask()
+    assert isinstance(passage, Passage)
+    house.gate.ended(passage, Limit(Kind.authentication))
+    house.till.open.set()
+    assert (await asked)[0] == 403
+    assert (house.vendor.seen, house.till.voided) == ([], [1])
+
+
+async def test_a_probe_whose_agent_hangs_up_before_it_left_lets_another_one_try(house: House) -> None:
+    house.gate.doubt(Limit(Kind.unreachable))
+    house.till.open.clear()
+    asked = asyncio.create_task(house.ask())
+    await until(lambda: house.gateway.busy("task-1"))
+    await asyncio.sleep(0.05)
+    asked.cancel()
+    await until(lambda: not house.gateway.busy("task-1"))
+    house.till.open.set()
+    async with asyncio.timeout(PATIENCE):
+        assert (await house.ask())[0] == 200
 
 
 # --- sockets ---------------------------------------------------------------------------------------

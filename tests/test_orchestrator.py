@@ -1,20 +1,26 @@
 """The Orchestrator by histories: what happens, the states it leads to, what the crew and the person are told."""
 
+from dataclasses import replace
+
 import pytest
 
 from dayshift import decisions
 from dayshift.decisions import GO_ON, MOST_MISHAPS
 from dayshift.events import Tick
+from dayshift.limits import Kind, Limit
 from dayshift.model import Record
-from dayshift.states import Failed, Parked
+from dayshift.states import Failed, Parked, ParkReason
 from orchestrator import Commits
 from tests.histories import HISTORIES
 from tests.house import (
     ASKED,
     DEFERRED,
     HOUR,
+    NO_CREDIT,
     OVERLOADED,
+    RESET,
     SECOND,
+    USED_UP,
     Facts,
     House,
     Step,
@@ -27,6 +33,7 @@ from tests.house import (
     found,
     hands_in,
     label,
+    limited,
     passes,
     prepared,
     ran,
@@ -104,9 +111,9 @@ def test_the_second_attempt_is_told_the_error_the_first_ended_with() -> None:
 # --- mishaps ----------------------------------------------------------------------------------------
 
 
-def test_an_unreachable_provider_is_asked_again_later_each_time_and_not_for_ever() -> None:
+def test_an_unreachable_provider_is_asked_again_later_each_time_and_fails_no_task() -> None:
     house, waits = running(), []
-    for run in range(1, MOST_MISHAPS + 1):
+    for run in range(1, 10):
         house.happens(ran(run=run, **OVERLOADED))
         state = house["a"].state
         assert isinstance(state, Parked)
@@ -116,10 +123,10 @@ def test_an_unreachable_provider_is_asked_again_later_each_time_and_not_for_ever
         assert house.states == "a parked(provider unavailable)"
         house.happens(SECOND)
         assert house.states == "a running"
-    assert waits == [30 * SECOND * 2**turn for turn in range(MOST_MISHAPS)]
-    house.happens(ran(run=MOST_MISHAPS + 1, **OVERLOADED))
-    assert (house.states, house["a"].attempt) == ("a failed", 1)
-    assert "given up after 7 runs in a row" in house["a"].state.reason
+    assert waits == [min(30 * SECOND * 2**turn, HOUR / 2) for turn in range(9)]
+    assert (house["a"].attempt, house["a"].mishaps) == (1, 0)
+    house.happens(ran(run=10, **ASKED))
+    assert house["a"].outages == 0
 
 
 @pytest.mark.parametrize(
@@ -136,20 +143,51 @@ def test_lost_runs_are_given_up_after_as_many_in_a_row() -> None:
     house = running()
     for run in range(1, MOST_MISHAPS + 2):
         assert house.states == "a running"
-        house.happens(ran(run=run, how="lost"))
+        house.happens(ran(run=run, how="lost", steps=1))
     assert house.states == "a failed"
+    assert "given up after 7 runs in a row" in house["a"].state.reason
 
 
 def test_a_retry_begins_a_new_row_of_mishaps() -> None:
-    house = running().happens(*(ran(run=run, how="lost") for run in range(1, MOST_MISHAPS + 2)))
+    house = running().happens(*(ran(run=run, how="lost", steps=1) for run in range(1, MOST_MISHAPS + 2)))
     house.happens(says("retry"), ran(run=MOST_MISHAPS + 2, how="lost"))
     assert (house.states, house["a"].mishaps) == ("a running", 1)
 
 
 def test_a_question_breaks_the_row_of_mishaps() -> None:
-    house = running().happens(*(ran(run=run, how="lost") for run in range(1, MOST_MISHAPS)))
+    house = running().happens(*(ran(run=run, how="lost", steps=1) for run in range(1, MOST_MISHAPS)))
     assert house["a"].mishaps == MOST_MISHAPS - 1
     assert house.happens(ran(run=MOST_MISHAPS, **ASKED))["a"].mishaps == 0
+
+
+# --- the provider's limits --------------------------------------------------------------------------
+
+
+def test_a_limit_of_the_fleet_is_told_once_with_its_cure() -> None:
+    house = running(task("a"), task("b"))
+    before = len(house.desk.said)
+    house.happens(limited(NO_CREDIT), limited(NO_CREDIT), ran("a", api_status=402), ran("b", api_status=402))
+    assert house.desk.said[before:] == [
+        "the provider serves no agent now: credit exhausted: HTTP 402, top up the account's credit, "
+        "then `dayshift resume`"
+    ]
+    assert house["a"].state.reason == (
+        "credit exhausted: HTTP 402, top up the account's credit, then `dayshift resume`"
+    )
+    house.happens(says("resume", None), limited(NO_CREDIT))
+    assert sum("the provider serves no agent" in said for said in house.desk.said) == 2
+
+
+def test_another_moment_of_a_usage_limit_is_told_again() -> None:
+    house = running().happens(limited(USED_UP), limited(USED_UP), limited(replace(USED_UP, until=RESET + HOUR)))
+    assert sum("usage limit" in said for said in house.desk.said) == 2
+
+
+def test_a_pause_too_long_to_be_held_out_parks_the_fleet_and_does_not_count() -> None:
+    house = running().happens(limited(Limit(Kind.rate_limited, after=HOUR)), ran(api_status=429))
+    state = house["a"].state
+    assert isinstance(state, Parked) and state.why is ParkReason.provider
+    assert (state.until, house["a"].outages, house["a"].attempt) == (house.clock.now() - SECOND + HOUR, 0, 1)
 
 
 # --- evidence and time ------------------------------------------------------------------------------
@@ -187,6 +225,12 @@ def test_every_run_of_a_task_is_one_session() -> None:
 def test_waiting_for_the_person_takes_nothing_from_the_time_a_task_has() -> None:
     house = running(task("a", timeout_minutes=10)).happens(ran(**ASKED), 5 * HOUR, answers("50"))
     assert decisions.seconds_left(house["a"]) == 540
+
+
+def test_the_time_the_provider_kept_a_task_waiting_is_given_back() -> None:
+    house = running(task("a", timeout_minutes=1)).happens(ran(how="deadline", held=45.0))
+    assert (house.states, house["a"].attempt, decisions.seconds_left(house["a"])) == ("a running", 1, 45)
+    assert house.happens(ran(run=2, how="deadline", held=2.0)).states == "a failed"
 
 
 def test_a_task_that_timed_out_has_its_whole_time_again_when_tried_again() -> None:

@@ -12,7 +12,7 @@ import click
 from dayshift.commandline import Context
 from dayshift.commands.lookup import daemon, print_json
 from dayshift.home import Home
-from dayshift.status import as_lines, read_all, table_rows
+from dayshift.status import as_lines, plan_line, read_all, read_plan, table_rows
 
 REDRAW_SECONDS = 1.0
 PIPE_WIDTH = 160
@@ -38,7 +38,8 @@ def status(context: Context, watch: bool, as_json: bool) -> None:
     if watch:
         return _watch(context.home)
     if as_json:
-        return print_json({"daemon": daemon(context.home), "tasks": read_all(context.home)})
+        facts = {"daemon": daemon(context.home), "plan": read_plan(context.home), "tasks": read_all(context.home)}
+        return print_json(facts)
     colour = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if colour else PIPE_WIDTH
     return click.echo(_screen(context.home, read_all(context.home), width, colour))
@@ -50,6 +51,8 @@ def _screen(home: Home, statuses: Statuses, width: int, colour: bool) -> str:
         lines += as_lines(statuses, datetime.now(UTC), width, colour)
     else:
         lines.append(f"no tasks in {home.root}; begin with: dayshift start tasks/FILE.yaml")
+    if plan := read_plan(home):
+        lines.append(plan_line(plan))
     waiting = len(_asking(statuses))
     if waiting:
         lines.append(f"{waiting} question{'s wait' if waiting > 1 else ' waits'} for you: dayshift questions")

@@ -1,12 +1,13 @@
 """dayshift whose minutes are short, so that a test need not wait for whole ones. Only tests start this."""
 
 import sys
+from datetime import timedelta
 from typing import Any
 
 import agent
 import daemon
 import orchestrator
-from dayshift import decisions
+from dayshift import decisions, fleet, limits
 from dayshift.model import Record
 
 TASK_MINUTE, SILENT_MINUTE, GRACE = 8.0, 10.0, 2.0
@@ -24,4 +25,5 @@ if __name__ == "__main__":
     decisions.seconds_left = seconds_left
     vars(daemon)["Surroundings"] = surroundings
     agent.RESULT_GRACE = GRACE
+    limits.SOONEST, limits.MARGIN, fleet.STAGGER = timedelta(seconds=1), timedelta(seconds=1), timedelta(seconds=0.5)
     sys.exit(orchestrator.main())

@@ -1,0 +1,159 @@
+"""One request and its answer, carried from upstream to agent while the meter and the gate listen. Joins these two."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, web
+
+from dayshift import limits
+from dayshift.gate import Course
+from dayshift.limits import Kind, Limit
+from dayshift.meter import Meter, Refusal, UsageReader
+
+log = logging.getLogger("dayshift.gateway")
+
+DRAIN_SECONDS = 300  #: how long an answer nobody waits for is still read, to know what it cost
+REDIRECTION = 300  #: from this status on there is no answer, and no bill; where it would lead to, no credential is sent
+# Connection-bound headers are not the proxy's to pass on; the credential is replaced; the answer must stay readable.
+DROPPED = frozenset({
+    "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length",
+    "accept-encoding",
+    "x-api-key", "authorization", "proxy-authorization", "cookie",
+})  # fmt: skip
+DROPPED_ANSWER = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "set-cookie"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a task's requests go and with which credential headers."""
+
+    url: str
+    credential: Mapping[str, str]
+
+
+class Exchange:
+    """One request and its answer, from upstream to agent, with the meter reading along."""
+
+    def __init__(self, meter: Meter, booking: int | None, request: web.Request, told: Course) -> None:
+        self._meter, self._booking, self._request, self._told = meter, booking, request, told
+        self._listening = True
+        self.answer: web.StreamResponse = Refusal(502, "api_error", "the model's API could not be reached").answer()
+
+    async def pump(self, client: ClientSession, upstream: Upstream, body: bytes) -> None:
+        """Carry the exchange to its end, whoever still listens, and book it."""
+        sent = False
+        try:
+            url, headers = upstream.url + self._request.path_qs, _passed_on(self._request.headers, upstream)
+            async with client.post(url, data=BytesIO(body), headers=headers, allow_redirects=False) as response:
+                sent = True
+                await self._relay(response)
+        except (ClientError, TimeoutError, OSError) as error:
+            log.warning("upstream: %s: %s", type(error).__name__, error)
+            if not sent:
+                self._told.ended(Limit(Kind.unreachable))
+            await self._book_failure(sent, error)
+            self._hang_up()
+        finally:
+            self._told.lost()
+
+    async def _relay(self, response: Any) -> None:
+        self._told.headers(response.headers)
+        if response.status >= REDIRECTION:
+            await self._relay_error(response)
+        else:
+            await self._relay_answer(response)
+        if self._listening:
+            await self.answer.write_eof()
+
+    async def _relay_error(self, response: Any) -> None:
+        """Pass a refusal on once it is known what it tells of; where the fleet is parked, it is not tried again."""
+        await self._book(lambda number: self._meter.void(number))
+        body = b""
+        while len(body) < limits.ERROR_BYTES and (chunk := await response.content.readany()):
+            body += chunk
+        limit = self._told.refused(response.status, response.headers, body)
+        await self._begin(response, {"x-should-retry": "false"} if limit and limit.parks else {})
+        async with asyncio.timeout(None) as deadline:
+            await self._pass(body, deadline)
+            async for chunk in response.content.iter_any():
+                await self._pass(chunk, deadline)
+
+    async def _relay_answer(self, response: Any) -> None:
+        reader = self._meter.reader(response.headers.get("content-type", ""))
+        await self._begin(response, {})
+        try:
+            async with asyncio.timeout(None if self._listening else DRAIN_SECONDS) as deadline:
+                async for chunk in response.content.iter_any():
+                    reader.feed(chunk)
+                    self._tell(reader)
+                    if self._booking is not None and not await self._meter.keep_up(self._booking, reader.visible):
+                        return await self._cut(response)
+                    await self._pass(chunk, deadline)
+            if reader.complete:
+                self._told.ended(None)
+        finally:
+            if reader.refused:  # a stream that began with an error: there was no answer to bill
+                await self._book(self._meter.void)
+            usage = reader.usage() if reader.complete else None
+            await self._book(lambda number: self._meter.settle(number, usage, response.headers.get("request-id", "")))
+
+    def _tell(self, reader: UsageReader) -> None:
+        """Let the gate know at once how the answer goes."""
+        if error := reader.error:
+            self._told.broken_off(error)
+        else:
+            self._told.began()
+
+    async def _cut(self, response: Any) -> None:
+        """End an answer that cannot be paid for any further; the agent's next request is refused in words."""
+        response.close()
+        await self._book(self._meter.cut)
+        self._hang_up()
+        self._listening = False
+
+    async def _begin(self, response: Any, more: Mapping[str, str]) -> None:
+        headers = {k: v for k, v in response.headers.items() if k.lower() not in {*DROPPED_ANSWER, *more}} | dict(more)
+        self.answer = web.StreamResponse(status=response.status, headers=headers)
+        try:
+            await self.answer.prepare(self._request)
+        except (ConnectionError, OSError):
+            self._listening = False
+
+    async def _pass(self, chunk: bytes, deadline: asyncio.Timeout) -> None:
+        """Hand the bytes on; once nobody listens, go on reading for a bounded time only."""
+        if not self._listening:
+            return
+        try:
+            await self.answer.write(chunk)
+        except (ConnectionError, OSError):
+            self._listening = False
+            deadline.reschedule(asyncio.get_running_loop().time() + DRAIN_SECONDS)
+
+    def _hang_up(self) -> None:
+        """A stream that broke off must look broken to the agent, not complete."""
+        if self.answer.prepared and self._request.transport is not None:
+            self._request.transport.close()
+
+    async def _book_failure(self, sent: bool, error: BaseException) -> None:
+        """Before the request was accepted nothing can be billed; after, only the worst case is certain."""
+        connecting = not sent and getattr(error, "os_error", None) is not None
+        if connecting:
+            await self._book(lambda number: self._meter.void(number))
+        else:
+            await self._book(lambda number: self._meter.settle(number, None, ""))
+
+    async def _book(self, entry: Callable[[int], Awaitable[None]]) -> None:
+        booking, self._booking = self._booking, None
+        if booking is not None:
+            await entry(booking)
+
+
+def _passed_on(headers: Mapping[str, str], upstream: Upstream) -> dict[str, str]:
+    kept = {k: v for k, v in headers.items() if k.lower() not in DROPPED}
+    return {**kept, **upstream.credential, "Accept-Encoding": "identity"}
