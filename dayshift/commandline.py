@@ -6,13 +6,15 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 
 from dayshift import home as homes
+from dayshift.files import Unusable
 from dayshift.home import Home
+from dayshift.money import Pico
 
 log = logging.getLogger("dayshift")
 
@@ -22,7 +24,7 @@ OK, TASK_FAILED, BAD_INPUT, BAD_ENVIRONMENT, BUDGET_REACHED = 0, 1, 2, 3, 4
 COMMANDS = {
     "init": ("init", "Lay out a new home in a folder."),
     "doctor": ("doctor", "Check everything a day needs, and say how to get what is missing."),
-    "check": ("check", "Read a day file: order, cap, estimate. No request is made."),
+    "check": ("check", "Read a day file: order, cap, forecast. No request is made."),
     "start": ("start", "Run a day file; hand it over if a daemon runs already."),
     "status": ("status", "Show every task's state."),
     "questions": ("questions", "Show what the agents ask."),
@@ -45,7 +47,8 @@ class Parts:
     """What the commands need from beside the package; handed in, so that the package stands on its own."""
 
     serve: Callable[..., int]  #: (Preparation, Day | None, once, announce) → exit code; runs the daemon
-    ledger: Callable[[Path], Any]  #: a ledger to read from, None if there is none yet
+    reprice: Callable[[Path, Sequence[tuple[int, Pico, str]]], int]  #: (ledger, (request, cost, price)) → how many
+    rewind: Callable[[Path, date], date | None]  #: (ledger, today) → the day counted in until now
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,8 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 all well, 1 some task failed or was halted, 2 wrong input, 3 wrong environment, "
-    "4 ended with tasks parked by a budget.",
+    epilog="Exit codes: 0 all well, 1 some task failed, was halted or is stuck, 2 wrong input, 3 wrong environment, "
+    "4 ended with tasks parked by a budget or for want of credit.",
 )
 @click.option(
     "--home", "given", metavar="DIR", help="The dayshift folder (else DAYSHIFT_HOME, here, or the installation)."
@@ -112,6 +115,9 @@ def run(arguments: Sequence[str] | None, parts: Parts) -> int:
     except Failure as failure:
         click.echo(str(failure), err=True)
         return failure.code
+    except Unusable as error:
+        click.echo(str(error), err=True)
+        return BAD_ENVIRONMENT
     except click.Abort:
         click.echo("interrupted", err=True)
         return 130

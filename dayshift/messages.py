@@ -1,11 +1,12 @@
-"""The Messages API on the wire: the most a request can use, and what a response did use."""
+"""The Messages API on the wire: the most a request can use, what a response did use. Joins usage, which reads that."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dayshift.model import Tokens, Usage
+from dayshift.model import Doubtful, Usage
+from dayshift.usage import understood
 
 SLACK = 2000  #: tokens the server adds unasked: tool-use preamble, role marks, separators
 TYPED_TOOL = 2000  #: tokens of the description the server keeps for a tool named only by its type
@@ -19,6 +20,7 @@ BOUNDED = {
     "speed", "inference_geo", "cache_control", "diagnostics",
 }  # fmt: skip
 CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "memory_", "computer_")  #: run outside the server: one sampling each
+ENVELOPE = 80  #: bytes of the shortest event that carries text of an answer, without the text
 EVENT_LIMIT = 1 << 20  #: bytes of one event kept; those that carry usage are far smaller
 
 
@@ -163,6 +165,7 @@ class UsageReader:
         self.started = False  #: the model began to answer, so the request is billed
         self.complete = False  #: the response came to its proper end
         self.error = ""  #: the type of an error event, if there was one
+        self.visible = 0  #: bytes of the answer itself that have passed: no fewer than its tokens, thinking apart
         self._start: dict[str, Any] | None = None
         self._delta: dict[str, Any] | None = None
         self._tail = b""
@@ -181,12 +184,18 @@ class UsageReader:
         if self._size + len(self._tail) > EVENT_LIMIT:
             self._skipping, self._size, self._tail = True, EVENT_LIMIT + 1, b""
 
-    def usage(self) -> Usage | None:
+    @property
+    def refused(self) -> bool:
+        """The provider sent an error in the place of an answer, so nothing is billed."""
+        return bool(self.error) and not self.started
+
+    def usage(self) -> Usage | Doubtful | None:
         """The response's usage so far: the start merged with the last, cumulative delta; None before there is one."""
         if self._start is None or self._delta is None:
             return None
         final = {key: value for key, value in self._delta.items() if value is not None}
-        return _usage(self._start.get("model"), {**self._start["usage"], **final})
+        begun = {key: value for key, value in self._start["usage"].items() if key != "output_tokens"}
+        return understood(self._start.get("model"), {**begun, **final})  # the first count of output says nothing
 
     def _line(self, line: bytes) -> None:
         if line.startswith(b"data:"):
@@ -200,7 +209,8 @@ class UsageReader:
 
     def _read(self, data: bytes) -> None:
         if b"message_" not in data and b'"error"' not in data:
-            return  # nearly all of a stream: text on its way to the agent
+            self.visible += max(0, len(data) - ENVELOPE)  # nearly all of a stream: text on its way to the agent
+            return
         try:
             event = json.loads(data)
         except (ValueError, RecursionError):
@@ -217,47 +227,45 @@ class UsageReader:
             case {"type": "error"}:
                 detail = event.get("error")
                 self.error = str(detail.get("type", "error")) if isinstance(detail, dict) else "error"
+            case _:
+                self.visible += max(0, len(data) - ENVELOPE)  # text that speaks of messages or errors
 
 
-def read_json(body: bytes) -> Usage | None:
-    """The usage of a response that was not streamed; None if it has none or none that can be trusted."""
+class WholeAnswer:
+    """Reads the usage of an answer that is one JSON document."""
+
+    visible = 0  #: none of it can be cut short: it comes at once
+    error, refused = "", False  #: an error comes with a status of its own
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+
+    def feed(self, chunk: bytes) -> None:
+        """Keep the bytes until the document is whole."""
+        self._body += chunk
+
+    @property
+    def complete(self) -> bool:
+        """Whether the document can be read."""
+        return self.usage() is not None
+
+    def usage(self) -> Usage | Doubtful | None:
+        """What it says it used."""
+        return read_json(bytes(self._body))
+
+
+def read_json(body: bytes) -> Usage | Doubtful | None:
+    """The usage of a response that was not streamed; None if it has none."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(message, dict) or not isinstance(message.get("usage"), dict):
         return None
-    return _usage(message.get("model"), message["usage"])
+    return understood(message.get("model"), message["usage"])
 
 
-def _usage(model: Any, raw: dict[str, Any]) -> Usage | None:
-    """None where a count is no count, or where part of the work (`iterations`) is billed outside the totals."""
-    parts = _list(raw.get("iterations"))
-    if not isinstance(model, str) or any(not isinstance(p, dict) or p.get("type") != "message" for p in parts):
-        return None
-    split = raw.get("cache_creation")
-    server = raw.get("server_tool_use")
-    try:
-        written = _count(raw, "cache_creation_input_tokens")
-        hour = _count(split, "ephemeral_1h_input_tokens")
-        written = max(written, hour + _count(split, "ephemeral_5m_input_tokens"))
-        tokens = Tokens(
-            input=_count(raw, "input_tokens"),
-            output=_count(raw, "output_tokens"),
-            cache_read=_count(raw, "cache_read_input_tokens"),
-            cache_write_5m=written - hour,
-            cache_write_1h=hour,
-            web_searches=_count(server, "web_search_requests"),
-        )
-    except ValueError:
-        return None
-    return Usage(model, tokens, str(raw.get("speed") or "standard"), str(raw.get("inference_geo") or ""), raw)
-
-
-def _count(holder: Any, key: str) -> int:
-    number = holder.get(key) if isinstance(holder, dict) else None
-    if number is None:
-        return 0
-    if type(number) is not int or number < 0:
-        raise ValueError(f"{key} is {number!r}")
-    return number
+def usage_of(model: Any, raw: dict[str, Any]) -> Usage | None:
+    """The usage, if all of it is understood."""
+    found = understood(model, raw)
+    return found if isinstance(found, Usage) else None

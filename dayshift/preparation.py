@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from dayshift import claude_code, selftest, toolchain
+from dayshift import claude_code, mounts, selftest, toolchain
 from dayshift.guard.judge import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
@@ -44,6 +45,7 @@ class Preparation:
     tools: toolchain.Toolchain
     credential: Mapping[str, str]  #: headers with the real key; only the daemon ever holds it
     upstream: str
+    provider: str  #: who bills: `anthropic`, the host of another upstream, or `rehearsal`
     subscription: bool  #: a person's plan pays: amounts are what the same use would cost by the token
     environment: Mapping[str, str]  #: the person's, to pick from by name
     rehearsal: bool
@@ -56,7 +58,7 @@ def prepare(
     missing: list[str] = []
     if settings.sandbox != "none":
         missing += selftest.missing_tools()
-    missing += _too_full(home)
+    missing += _too_full(home) + _shared(home)
     credential, subscription = _credential(environment)
     if not credential and not rehearsal:
         missing.append(f"no key: {LEAST_WORDS}")
@@ -64,12 +66,18 @@ def prepare(
     policy = _policy(home, missing)
     if missing or cli is None or policy is None:
         raise Unprepared(missing)
+    upstream = environment.get("ANTHROPIC_BASE_URL", VENDOR).rstrip("/")
     return Preparation(
         home=home, settings=settings, policy=policy, prices=prices_of(settings, today), cli=cli,
         tools=toolchain.detect(environment.get("PATH", ""), Path(environment.get("HOME", "/nonexistent"))),
-        credential=credential, upstream=environment.get("ANTHROPIC_BASE_URL", VENDOR).rstrip("/"),
+        credential=credential, upstream=upstream, provider="rehearsal" if rehearsal else provider_of(upstream),
         subscription=subscription, environment=environment, rehearsal=rehearsal,
     )  # fmt: skip
+
+
+def provider_of(upstream: str) -> str:
+    """Who bills what goes to that address, as `budget.providers` names it."""
+    return "anthropic" if upstream == VENDOR else urlsplit(upstream).hostname or upstream
 
 
 def prices_of(settings: Settings, today: date) -> Prices:
@@ -121,6 +129,11 @@ def _too_full(home: Home) -> list[str]:
     return [
         f"only {free >> 20} MiB are free at {place}; {FREE_SPACE >> 20} MiB are needed: `dayshift clean` or make room"
     ]
+
+
+def _shared(home: Home) -> list[str]:
+    reason = mounts.unfit(home.own, mounts.mounts())
+    return [reason] if reason else []
 
 
 def prove(prepared: Preparation) -> list[selftest.Layer]:

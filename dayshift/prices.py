@@ -1,7 +1,7 @@
 """What models cost: the person's figures first, then the dated table beside this file, then genai-prices."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_CEILING, Decimal
@@ -46,16 +46,21 @@ class Rates:
     long_above: int | None = None  #: prompts of more tokens are billed at the two multipliers below
     long_input: int = UNIT
     long_output: int = UNIT
+    since: date | None = None  #: the first day of these figures; None: since the model exists
 
-    def cost(self, tokens: Tokens, fast: bool, geo: int) -> Pico:
-        """The exact price, rounded up to a whole pico-USD; `geo` in thousandths."""
+    def cost(self, tokens: Tokens, fast: bool, geo: int, samplings: Sequence[Tokens] = ()) -> Pico:
+        """The exact price, rounded up to a whole pico-USD; `geo` in thousandths. Each sampling has its own prompt."""
+        sampled = sum(map(self._sampled, samplings or (tokens,)))
+        return -(-sampled * self._speed(fast) * geo // UNIT**3) + tokens.web_searches * self.web_search
+
+    def _sampled(self, tokens: Tokens) -> int:
+        """What one prompt and its answer cost in thousandths of a pico-USD, before speed and region."""
         fresh = tokens.input * self.input + tokens.cache_read * self.cache_read
         written = tokens.cache_write_5m * self.cache_write_5m + tokens.cache_write_1h * self.cache_write_1h
         prompt = tokens.input + tokens.cache_read + tokens.cache_write
         is_long = self.long_above is not None and prompt > self.long_above
         of_input, of_output = (self.long_input, self.long_output) if is_long else (UNIT, UNIT)
-        sampled = (fresh + written) * of_input + tokens.output * self.output * of_output
-        return -(-sampled * self._speed(fast) * geo // UNIT**3) + tokens.web_searches * self.web_search
+        return (fresh + written) * of_input + tokens.output * self.output * of_output
 
     def _speed(self, fast: bool) -> int:
         if not fast:
@@ -99,7 +104,8 @@ class Prices:
 
     def cost(self, usage: Usage) -> Pico:
         """What a response cost, exactly."""
-        return self.rates(usage.model).cost(usage.tokens, usage.speed == "fast", self._residency(usage.geo))
+        rates, region = self.rates(usage.model), self.residency(usage.geo)
+        return rates.cost(usage.tokens, usage.speed == "fast", region, usage.samplings)
 
     def worst_case(self, model: str, max_input_tokens: int, max_output_tokens: int, *, cache_ttl_1h: bool = False,
                    caches: bool = False, fast: bool = False, web_searches: int = 0, geo: str = "") -> Pico:  # fmt: skip
@@ -118,9 +124,10 @@ class Prices:
             kinds["cache_write_1h"] = rates.cache_write_1h
         dearest = max(kinds, key=lambda kind: kinds[kind])
         most = Tokens(**{"output": max_output_tokens, "web_searches": web_searches, dearest: max_input_tokens})
-        return rates.cost(most, fast, self._residency(geo or "unnamed"))
+        return rates.cost(most, fast, self.residency(geo or "unnamed"))
 
-    def _residency(self, geo: str) -> int:
+    def residency(self, geo: str) -> int:
+        """What that region multiplies the price by, in thousandths."""
         return UNIT if geo in self._free else self._premium
 
     def _looked_up(self, model: str) -> Rates:
@@ -135,6 +142,11 @@ class Prices:
 def load_prices(overrides: Mapping[str, Mapping[str, Decimal]], on: date) -> Prices:
     """The prices in force on that day; ValueError names the override that makes no sense."""
     return Prices(_table(), overrides, on)
+
+
+def turns() -> list[date]:
+    """The days on which a price of the shipped table changes, in order; between two of them all stay as they are."""
+    return sorted({row["from"] for row in _table()["rows"] if "from" in row})
 
 
 @cache
@@ -178,6 +190,7 @@ def _converted(model: str, row: Mapping[str, Any]) -> Rates:
         long_above=int(row["long_above"]) if "long_above" in row else None,
         long_input=_thousandths(row.get("long_input", 1)),
         long_output=_thousandths(row.get("long_output", 1)),
+        since=row.get("from"),
     )
 
 

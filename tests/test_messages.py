@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift.messages import EVENT_LIMIT, IMAGE, SLACK, TYPED_TOOL, UsageReader, quote_bounds, read_json
-from dayshift.model import Tokens, Usage
+from dayshift.messages import EVENT_LIMIT, IMAGE, SLACK, TYPED_TOOL, UsageReader, quote_bounds, read_json, usage_of
+from dayshift.model import Doubtful, Tokens, Usage
+from dayshift.usage import recorded
 
 HELLO = {"model": "claude-sonnet-5-5", "max_tokens": 8000, "messages": [{"role": "user", "content": "hello"}]}
 CACHED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
@@ -232,7 +233,7 @@ def read(*chunks: bytes) -> UsageReader:
 
 def assert_whole(reader: UsageReader) -> None:
     usage = reader.usage()
-    assert usage
+    assert isinstance(usage, Usage)
     assert (usage.model, usage.tokens, usage.speed, usage.geo) == ("claude-sonnet-5-5", EXPECTED, "standard", "us")
     assert usage.raw["output_tokens"] == 42
     assert usage.raw["cache_creation"] == START_USAGE["cache_creation"]
@@ -280,6 +281,7 @@ def test_a_stream_cut_before_its_end_is_not_complete() -> None:
 def test_an_error_event_is_named_and_tells_whether_anything_was_billed(before: tuple[Any, ...], started: bool) -> None:
     reader = read(sse(*before, ERROR))
     assert (reader.error, reader.started, reader.complete) == ("overloaded_error", started, False)
+    assert reader.refused is not started
 
 
 @pytest.mark.parametrize(
@@ -325,40 +327,137 @@ def answer(**usage: Any) -> bytes:
     [
         ({}, Tokens(3, 4)),
         ({"cache_creation_input_tokens": 9}, Tokens(3, 4, cache_write_5m=9)),
-        ({"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": 5}}, Tokens(3, 4, 0, 4, 5)),
+        ({"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": 5}}, Tokens(3, 4, 0, 0, 9)),
+        ({"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_5m_input_tokens": 5}}, Tokens(3, 4, 0, 9, 0)),
+        ({"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_5m_input_tokens": 0}}, Tokens(3, 4, 0, 0, 9)),
         ({"cache_creation": {"ephemeral_1h_input_tokens": 5, "ephemeral_5m_input_tokens": 2}}, Tokens(3, 4, 0, 2, 5)),
         ({"cache_read_input_tokens": None, "server_tool_use": None}, Tokens(3, 4)),
         ({"server_tool_use": {"web_search_requests": 2}}, Tokens(3, 4, web_searches=2)),
-        ({"iterations": [{"type": "message"}]}, Tokens(3, 4)),
+        ({"iterations": [{"type": "message", "input_tokens": 3, "output_tokens": 4}]}, Tokens(3, 4)),
+        ({"output_tokens_details": {"thinking_tokens": 4}}, Tokens(3, 4)),
+        ({"server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 3}}, Tokens(3, 4)),
+        ({"service_tier": "standard", "fallback_credit": {"outcome": "applied"}}, Tokens(3, 4)),
+        ({"service_tier": "batch"}, Tokens(3, 4)),
+        ({"of_tomorrow": 0, "and_after": None, "later": {"still": 0, "nothing": []}}, Tokens(3, 4)),
     ],
 )
 def test_counts_are_read_from_a_whole_answer(usage: dict[str, Any], tokens: Tokens) -> None:
     found = read_json(answer(**usage))
-    assert found
+    assert isinstance(found, Usage)
     assert (found.model, found.tokens) == ("m", tokens)
 
 
 def test_fast_mode_is_read() -> None:
-    assert read_json(answer(speed="fast")) == Usage(
-        "m", Tokens(3, 4), "fast", "", {"input_tokens": 3, "output_tokens": 4, "speed": "fast"}
-    )
+    raw = {"input_tokens": 3, "output_tokens": 4, "speed": "fast", "model": "m"}
+    assert read_json(answer(speed="fast")) == Usage("m", Tokens(3, 4), "fast", "", raw)
+
+
+@pytest.mark.parametrize("response", [b"", b"not json", b"[]", b"{}", b'{"model": "m", "usage": 4}'])
+def test_an_answer_without_a_usage_has_none(response: bytes) -> None:
+    assert read_json(response) is None
+
+
+ONE = {"type": "message", "input_tokens": 3, "output_tokens": 4}
 
 
 @pytest.mark.parametrize(
-    "response",
+    ("usage", "field"),
     [
-        b"",
-        b"not json",
-        b"[]",
-        b"{}",
-        b'{"usage": {"output_tokens": 1}}',
-        answer(output_tokens=-1),
-        answer(output_tokens=1.5),
-        answer(output_tokens="4"),
-        answer(output_tokens=True),
-        answer(iterations=[{"type": "message"}, {"type": "compaction", "input_tokens": 10**6}]),
-        answer(iterations=[{"type": "advisor_message", "model": "claude-opus-5"}]),
+        ({"output_tokens": -1}, "output_tokens=-1"),
+        ({"output_tokens": 1.5}, "output_tokens=1.5"),
+        ({"output_tokens": "4"}, "output_tokens='4'"),
+        ({"output_tokens": True}, "output_tokens=True"),
+        ({"output_tokens": None}, "output_tokens is missing"),
+        ({"input_tokens": None}, "input_tokens is missing"),
+        ({"of_tomorrow": 1}, "of_tomorrow"),
+        ({"of_tomorrow": "x"}, "of_tomorrow"),
+        ({"of_tomorrow": [{}]}, "of_tomorrow"),
+        ({"of_tomorrow": {"calls": 0, "seconds": 0.5}}, "of_tomorrow.seconds"),
+        ({"server_tool_use": {"web_search_requests": 0, "code_execution_requests": 1}},
+         "server_tool_use.code_execution_requests"),
+        ({"server_tool_use": 3}, "server_tool_use"),
+        ({"cache_creation": {"ephemeral_1w_input_tokens": 1}}, "cache_creation.ephemeral_1w_input_tokens"),
+        ({"output_tokens_details": {"thinking_tokens": 1, "audio_tokens": 1}}, "output_tokens_details.audio_tokens"),
+        ({"\x1b[31mred": 1}, "'\\x1b[31mred'"),
+        ({"speed": "ludicrous"}, "speed=ludicrous"),
+        ({"speed": ["fast"]}, "speed=['fast']"),
+        ({"service_tier": "flex"}, "service_tier=flex"),
+        ({"iterations": [ONE, {**ONE, "type": "compaction"}]}, "iterations of type compaction"),
+        ({"iterations": [ONE, {"type": "advisor_message", "model": "claude-opus-5"}]},
+         "iterations of type advisor_message"),
+        ({"iterations": [{**ONE, "model": "claude-opus-5"}]}, "iterations of type message"),
+        ({"iterations": [{**ONE, "calls": 1}]}, "iterations.calls"),
+        ({"iterations": [ONE, ONE]}, "iterations that do not add up"),
+        ({"iterations": [{"type": "message"}]}, "iterations that do not add up"),
+        ({"iterations": [7]}, "iterations of type None"),
+        ({"iterations": 7}, "iterations"),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_named_and_never_counted_as_nothing(usage: dict[str, Any], field: str) -> None:
+    assert read_json(answer(**usage)) == Doubtful("m", field)
+    assert usage_of("m", {"input_tokens": 3, "output_tokens": 4, **usage}) is None
+
+
+def test_a_name_of_any_length_is_cut() -> None:
+    found = read_json(answer(**{"x" * 10_000: 1}))
+    assert isinstance(found, Doubtful)
+    assert len(found.field) == 80
+
+
+def test_an_answer_of_nobody_is_not_understood() -> None:
+    assert read_json(b'{"usage": {"input_tokens": 3, "output_tokens": 4}}') == Doubtful("unknown", "model")
+
+
+def test_a_stream_that_never_said_how_much_it_put_out_is_not_taken_at_its_first_count() -> None:
+    reader = read(sse(START, {"type": "message_delta", "delta": {}, "usage": {"input_tokens": 12}}, STOP))
+    assert reader.usage() == Doubtful("claude-sonnet-5-5", "output_tokens is missing")
+
+
+def test_samplings_that_add_up_are_told_apart() -> None:
+    first = {"type": "message", "input_tokens": 1, "output_tokens": 1, "cache_creation_input_tokens": 5,
+             "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3}}  # fmt: skip
+    second = {"type": "message", "input_tokens": 2, "output_tokens": 3, "cache_read_input_tokens": 5}
+    total = {"cache_creation_input_tokens": 5, "cache_read_input_tokens": 5, "iterations": [first, second]}
+    split = {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3}
+    told, untold = read_json(answer(**total, cache_creation=split)), read_json(answer(**total))
+    assert isinstance(told, Usage)
+    assert told.samplings == (Tokens(1, 1, 0, 2, 3), Tokens(2, 3, 5))
+    assert isinstance(untold, Usage)
+    assert untold.samplings == ()
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"speed": "fast", "inference_geo": "us", "service_tier": "standard"},
+        {"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": 9}, "iterations": []},
+        {
+            "input_tokens": 6,
+            "output_tokens": 8,
+            "iterations": [ONE, ONE],
+            "server_tool_use": {"web_search_requests": 1},
+        },
     ],
 )
-def test_counts_that_cannot_be_trusted_are_unknown_not_zero(response: bytes) -> None:
-    assert read_json(response) is None
+def test_what_is_kept_with_a_request_gives_the_same_usage_again(usage: dict[str, Any]) -> None:
+    found = read_json(answer(**usage))
+    assert isinstance(found, Usage)
+    assert recorded(json.dumps(found.raw), "asked") == found
+
+
+def test_a_usage_kept_without_its_model_is_of_the_one_that_was_asked() -> None:
+    found = recorded('{"input_tokens": 3, "output_tokens": 4}', "asked")
+    assert isinstance(found, Usage)
+    assert (found.model, found.tokens) == ("asked", Tokens(3, 4))
+
+
+def test_text_that_speaks_of_messages_is_seen_like_any_other() -> None:
+    """Else an answer could go on unseen, and a paced hold would not grow with it."""
+    seen = []
+    for text in ("x" * 500, ("message_ " * 60)[:500], ('\\"error\\" ' * 60)[:500]):
+        reader = UsageReader()
+        start = '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"'
+        delta = start + text.rstrip("\\") + '"}}'
+        reader.feed(f"event: content_block_delta\ndata: {delta}\n\n".encode())
+        seen.append(reader.visible)
+    assert min(seen) >= 490

@@ -111,6 +111,14 @@ def test_what_only_the_shipped_table_knows(prices: Prices, used: Usage, dollars:
     assert prices.cost(used) == from_usd(dollars)
 
 
+def test_each_sampling_of_an_answer_is_long_or_short_by_its_own_prompt(prices: Prices) -> None:
+    short, long = Tokens(input=60_000, output=10), Tokens(input=100_001, output=10)
+    both = Tokens(input=160_001, output=20, web_searches=1)
+    apart = Usage("claude-haiku-5-5", both, samplings=(short, long))
+    assert prices.cost(apart) == from_usd("0.006005") + from_usd("0.0500255") + from_usd("0.01")
+    assert prices.cost(apart) < prices.cost(Usage("claude-haiku-5-5", both))
+
+
 def test_every_price_in_force_names_its_source_and_version(prices: Prices) -> None:
     shipped = [row for row in prices.rows() if row.model in SHIPPED]
     assert [row.model for row in shipped] == SHIPPED

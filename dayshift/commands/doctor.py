@@ -11,7 +11,11 @@ import click
 from dayshift import files, git, preparation
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, OK, Context, Failure
-from dayshift.commands.check import project_of, read_settings
+from dayshift.commands.check import project_of
+from dayshift.commands.least import settings_problems
+from dayshift.commands.outlook import read_settings
+from dayshift.documents import BadDocument
+from dayshift.prices import Unpriced
 from dayshift.settings import Settings
 
 LOOKED_FOR = ("git", "python3", "node", "npm", "make", "gcc", "go", "cargo", "java", "pytest", "rg")
@@ -61,9 +65,19 @@ def _points(context: Context) -> Iterator[Point]:
         True,
         f"at most {settings.max_agents} agents, ${settings.budget.daily_usd} a day, {settings.timezone}",
     )
+    yield _caps(context, settings)
     yield _project(context, settings)
     yield Point("daemon", True, "running" if files.is_locked(context.home.daemon_lock) else "not running")
     yield from _prepared(context, settings)
+
+
+def _caps(context: Context, settings: Settings) -> Point:
+    prices = preparation.prices_of(settings, day_of(SystemClock().now(), settings.timezone))
+    try:
+        problems = settings_problems(context.home, settings, prices)
+    except (BadDocument, Unpriced) as error:
+        return Point("caps", False, str(error))
+    return Point("caps", not problems, "\n".join(map(str, problems)) or "each lets a request leave")
 
 
 def _project(context: Context, settings: Settings) -> Point:
