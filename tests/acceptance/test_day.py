@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dayshift.statement import Statement
+
 from .conftest import BuildHouse
 from .house import DAY, Ended, House, left_behind, until, untouched
 
@@ -131,7 +133,7 @@ def test_the_report_states_every_task_and_the_sum_of_the_ledger(rehearsed: Rehea
     house = rehearsed.house
     with house.ledger() as ledger:
         assert ledger.audit() == []
-        spent = sum(line.cost for line in ledger.by("task"))
+        spent = sum(line.cost for line in Statement(ledger.connection).by("task"))
     assert house.facts()["spent_usd"] == _usd(spent)
     assert house.facts()["counts"]["done"] == 2
     text = house.report()

@@ -35,7 +35,7 @@ def ended(build: BuildHouse, cli: Path) -> House:
         task("slow", *[{"bash": "sleep 2"}] * 9, minutes=1),
         task("silent", {"bash": "touch started && sleep 300"}),
         task("lingering", {"bash": "touch linger"}),
-        task("vanished", {"bash": "kill -9 $PPID"}),
+        task("vanished", {"bash": "sleep 2; kill -9 $PPID"}),  # the session must know of the call, or it is made anew
         task("background", {"bash": "(setsid sleep 300 >> /proc/$PPID/fd/1 2>&1 &) ; echo started"}),
     )
     code = house.run("start", day, "--rehearse", "--once", entry=HURRIED).code
