@@ -11,13 +11,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from dayshift import files
+from dayshift.budgets import day_window, task_window
 from dayshift.home import Home
 from dayshift.model import Question, Record, Task, Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.questions import Mailbox
 from dayshift.states import Running, Waiting
 from dayshift.status import TaskSpend, status_facts
-from metrics import Admitted, Ledger, Reservation, day_window, task_window
+from metrics import Admitted, Ledger, Reservation
 
 PROGRAM = Path(__file__).parent.parent / "orchestrator.py"
 DAY = date(2026, 11, 20)

@@ -1,4 +1,4 @@
-"""The plan of a day: in which order its tasks start, which run side by side, and what they will probably cost."""
+"""The plan of a day: in which order its tasks start, which run side by side, and what one is assumed to use."""
 
 from collections.abc import Callable, Sequence
 
@@ -42,9 +42,3 @@ def waves(tasks: Sequence[Task], max_agents: int) -> list[tuple[Task, ...]]:
         started = {task.id for task in wave}
         waiting = [task for task in waiting if task.id not in started]
     return planned
-
-
-def estimate(task: Task, cost_of: CostOf) -> Pico | None:
-    """What the task will probably cost, never more than its cap; None if its model has no known price."""
-    cost = cost_of(task.model, ASSUMED[task.complexity])
-    return cost if cost is None or task.max_cost is None else min(cost, task.max_cost)

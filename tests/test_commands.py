@@ -85,7 +85,7 @@ READING = [
     ["status", "--json"],
     ["questions"],
     ["logs", "task-1"],
-    ["cost"],
+    ["cost", "--csv"],  # the other forms show budgets and forecasts, which takes the settings
     ["report", "2026-11-20"],
     ["answer", "task-1", "x"],
 ]
@@ -127,7 +127,8 @@ def test_status_names_the_running_daemon(home: Home) -> None:
     with daemon(home, rehearsal=True):
         assert "pid 4711, since 2026-11-20T09:00:00Z; a rehearsal" in run(home, "status").stdout
         facts = json.loads(run(home, "status", "--json").stdout)
-    assert facts == {"daemon": {"pid": 4711, "started_at": "2026-11-20T09:00:00Z", "rehearsal": True}, "tasks": []}
+    owner = {"pid": 4711, "started_at": "2026-11-20T09:00:00Z", "rehearsal": True}
+    assert facts == {"daemon": owner, "plan": [], "tasks": []}
 
 
 def test_status_json_holds_the_status_files_whole(busy: Home) -> None:

@@ -46,7 +46,13 @@ TASKS = st.builds(
 STATES: st.SearchStrategy[State] = st.one_of(
     st.builds(Queued, MOMENT, st.none() | MOMENT),
     st.builds(
-        Running, MOMENT, COUNT, st.none() | st.sampled_from(Ending), TEXT, st.none() | st.sampled_from(ParkReason)
+        Running,
+        MOMENT,
+        COUNT,
+        st.none() | st.sampled_from(Ending),
+        TEXT,
+        st.none() | st.sampled_from(ParkReason),
+        st.none() | MOMENT,
     ),
     st.builds(Waiting, MOMENT, COUNT),
     st.builds(Parked, MOMENT, PARKED, TEXT, st.none() | MOMENT),
@@ -73,12 +79,17 @@ RECORDS = st.builds(
     checks=some(st.builds(Check, TEXT, TEXT, COUNT, TEXT, SECONDS)),
     findings=some(st.builds(Finding, COUNT, TEXT, st.booleans())),
     layers=TEXTS, claim=TEXT, cli_cost=MONEY, review=TEXT, say=st.none() | TEXT, mishaps=COUNT, forgiven=COUNT,
+    steps=COUNT, outages=COUNT, failure=TEXT,
     forgiven_seconds=SECONDS,
 )  # fmt: skip
 
 EVERY_STATE = [
     Queued(NINE, NINE),
     Running(NINE, 3, Ending.parked, "by the person", ParkReason.paused),
+    Running(NINE, 3, Ending.parked, "the plan", ParkReason.usage_limit, NINE),
+    Parked(NINE, ParkReason.credit, "top up"),
+    Parked(NINE, ParkReason.authentication, "set a key"),
+    Parked(NINE, ParkReason.stuck, "twice"),
     Waiting(NINE, 2),
     Parked(NINE, ParkReason.usage_limit, "resets soon", NINE),
     Verifying(NINE),

@@ -28,7 +28,7 @@ from dayshift.states import (
     Verifying,
     Waiting,
 )
-from dayshift.status import COLUMNS, TaskSpend, as_lines, read_all, status_facts, table_rows
+from dayshift.status import COLUMNS, TaskSpend, as_lines, plan_line, read_all, read_plan, status_facts, table_rows
 
 NOW = datetime(2026, 11, 20, 10, 4, 7, tzinfo=UTC)
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -77,10 +77,12 @@ def test_the_facts_of_a_running_task_are_whole() -> None:
 
 STATES: list[tuple[State, str, str, bool]] = [
     (Queued(NINE), "queued", "", False),
+    (Queued(NINE, NINE), "queued", "the provider serves again at 20 Nov 09:00 UTC", False),
     (Running(NINE, 1), "running", "", True),
     (Running(NINE, 1, Ending.silent, "60 minutes are over"), "running", "ending: 60 minutes are over", True),
     (Waiting(NINE, 1), "waiting", "question 1", False),
     (Parked(NINE, ParkReason.cap, "the day's cap"), "parked", "cap: the day's cap", False),
+    (Parked(NINE, ParkReason.credit, "top up"), "parked", "credit exhausted: top up", False),
     (Verifying(NINE), "verifying", "", True),
     (Done(NINE), "done", "", False),
     (Failed(NINE, "validation failed"), "failed", "validation failed", False),
@@ -152,6 +154,30 @@ def test_statuses_are_read_by_id_and_a_broken_file_says_so(tmp_path: Path) -> No
     assert lines[1].endswith("?")
 
 
+@pytest.mark.parametrize(
+    "kept", ["", "[]", "{}", "null", '{"windows": 7}', '{"windows": [7, {}, {"window": 1}]}', "{torn"]
+)
+def test_a_plan_that_cannot_be_read_has_no_windows(tmp_path: Path, kept: str) -> None:
+    home = Home(tmp_path)
+    home.make_folders()
+    assert read_plan(home) == []
+    home.plan_windows.write_text(kept)
+    assert read_plan(home) == []
+
+
+def test_a_plan_is_told_in_percent_and_never_in_money() -> None:
+    windows: list[dict[str, Any]] = [
+        {"window": "five_hour", "used_percent": "100.0", "status": "rejected", "resets_at": "2026-11-20T14:00:00Z"},
+        {"window": "seven_day", "used_percent": "41.5", "status": "allowed", "resets_at": None},
+        {"window": "\x1b[2J", "used_percent": None},
+    ]
+    line = plan_line(windows)
+    assert line.startswith(
+        "plan: five_hour 100.0 % used (rejected until 2026-11-20T14:00:00Z), seven_day 41.5 % used, "
+    )
+    assert "\x1b" not in line and line.endswith("unknown")
+
+
 def test_a_home_without_statuses_has_an_empty_list(tmp_path: Path) -> None:
     assert read_all(Home(tmp_path)) == []
     assert as_lines([], NOW, 80) == ["  ".join(COLUMNS)]
@@ -202,11 +228,19 @@ def test_no_line_is_wider_than_asked_and_the_columns_stand_in_line(width: int) -
         assert all("$1.23 of $5.00" in line for line in lines[1:])
 
 
+def test_a_task_that_waits_for_headroom_says_so_in_words() -> None:
+    waits = "waiting for headroom in the cap of 2026-11-20: $0.30 at most is needed, $0.40 of $0.50 is held by requests"
+    facts = status(Running(NINE, 1), waits)
+    assert facts["activity"] == waits
+    assert waits in as_lines([facts], NOW, 200)[1]
+    assert "waiting for headroom" in as_lines([facts], NOW, 100)[1]
+
+
 def test_the_table_is_coloured_only_if_asked_and_says_the_same() -> None:
     statuses = [status(state) for state, *_ in STATES]
     pale, coloured = as_lines(statuses, NOW, 120), as_lines(statuses, NOW, 120, colour=True)
     assert not any("\x1b" in line for line in pale)
-    assert sum("\x1b[" in line for line in coloured) == 8  # queued and cancelled have no colour
+    assert sum("\x1b[" in line for line in coloured) == 9  # queued and cancelled have no colour
     assert [re.sub(r"\x1b\[\d+m", "", line) for line in coloured] == pale
 
 

@@ -1,7 +1,8 @@
 """`check`: read a day file without running it."""
 
 import json
-import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,19 @@ import click
 from dayshift import dayfile, git, instructions, plan, script, workspace
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
+from dayshift.commands import outlook
+from dayshift.commands.least import must_be_useful
+from dayshift.commands.outlook import read_settings
 from dayshift.documents import BadDocument
+from dayshift.forecast import Forecast, beyond, left
 from dayshift.home import Home
-from dayshift.model import Day, Task, Usage
-from dayshift.money import Pico, to_usd
+from dayshift.model import Day, Task
+from dayshift.money import Pico, shown, to_usd
 from dayshift.preparation import Unprepared, policy_of, prices_of
 from dayshift.prices import Prices, Unpriced
-from dayshift.settings import Settings, load_settings
+from dayshift.settings import Settings
+from dayshift.standing import Standing, concerns
+from dayshift.statement import statement
 
 
 @click.command()
@@ -24,7 +31,10 @@ from dayshift.settings import Settings, load_settings
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 @click.pass_obj
 def check(context: Context, file: Path, as_json: bool) -> int:
-    """Read a day FILE: every error with its line, the order, the cap, an estimate. No request is made.
+    """Read a day FILE: every error with its line, the order, the cap, a forecast. No request is made.
+
+    The forecast is what like tasks cost before: the median, and what nine of ten stayed below. A day that will
+    probably not fit its cap is a warning, no error.
 
     \b
     Examples:
@@ -34,28 +44,24 @@ def check(context: Context, file: Path, as_json: bool) -> int:
     settings = read_settings(context)
     day = read_day(context, settings, file)
     must_lead_on(context.home, day)
-    prices = prices_of(settings, day_of(SystemClock().now(), settings.timezone))
-    facts = _facts(day, settings, prices)
-    click.echo(json.dumps(facts, indent=2, ensure_ascii=False) if as_json else _text(day, facts))
+    found, prices = (
+        _outlook(context, day, settings),
+        prices_of(settings, day_of(SystemClock().now(), settings.timezone)),
+    )
+    click.echo(json.dumps(_facts(found, prices), indent=2, ensure_ascii=False) if as_json else _text(found, prices))
     return OK
-
-
-def read_settings(context: Context) -> Settings:
-    """The settings in force; wrong ones end the command with every problem listed."""
-    try:
-        return load_settings(context.home, os.environ)
-    except BadDocument as error:
-        raise Failure(str(error), BAD_INPUT) from error
 
 
 def read_day(context: Context, settings: Settings, file: Path) -> Day:
     """The day in the file; a wrong file ends the command with every problem listed."""
     prices = prices_of(settings, day_of(SystemClock().now(), settings.timezone))
     try:
-        return dayfile.load_day(
+        day = dayfile.load_day(
             file, settings, project_of(context, settings), home=context.home.root,
             known_model=lambda name: _unknown(prices, name), parse_turns=script.parse_turns,
         )  # fmt: skip
+        must_be_useful(context.home, settings, prices, day)
+        return day
     except BadDocument as error:
         raise Failure(str(error), BAD_INPUT) from error
 
@@ -106,42 +112,104 @@ def _unknown(prices: Prices, name: str) -> str | None:
     return None
 
 
-def _facts(day: Day, settings: Settings, prices: Prices) -> dict[str, Any]:
-    estimates = {task.id: _estimate(task, prices) for task in day.tasks}
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the day will probably cost, beside what it may."""
+
+    day: Day
+    cap: Pico
+    forecasts: Mapping[str, Forecast]  #: by task, never more than its own cap
+    standings: tuple[Standing, ...]
+
+    @property
+    def order(self) -> list[Task]:
+        """The tasks one after another."""
+        return plan.order(self.day.tasks)
+
+    @property
+    def median(self) -> Pico:
+        """Of all tasks."""
+        return sum(each.median for each in self.forecasts.values())
+
+    @property
+    def worst(self) -> Pico:
+        """The sum of the worst deciles: more than the worst decile of the sum."""
+        return sum(each.worst for each in self.forecasts.values())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What may come in the day's way; none of it is an error."""
+        return [*self._beyond(), *self._tight()]
+
+    def _beyond(self) -> Iterator[str]:
+        ordered = [self.forecasts[task.id] for task in self.order]
+        likely, rarely = (beyond(amounts, self.cap) for amounts in ([each.median for each in ordered],
+                                                                    [each.worst for each in ordered]))  # fmt: skip
+        costs = f"likely costs {shown(self.median)} (worst decile {shown(self.worst)}), cap {shown(self.cap)}"
+        if likely:
+            yield f"{costs}: the last {_tasks(likely)} may be parked"
+        elif rarely:
+            yield f"{costs}: in bad cases the last {_tasks(rarely)} may be parked"
+
+    def _tight(self) -> Iterator[str]:
+        for each in self.standings:
+            if each.left < self.cap:
+                less = f"less than the day's {shown(self.cap)}"
+                yield f"{each.called} leaves {shown(each.left)} of {shown(each.cap)}, {less}"
+
+
+def _tasks(count: int) -> str:
+    return f"{count} tasks" if count > 1 else "task"
+
+
+def _outlook(context: Context, day: Day, settings: Settings) -> Outlook:
+    cap = dayfile.day_cap(day, settings)
+    with statement(context.home.ledger(rehearsal=False)) as books:
+        today = outlook.today(settings, SystemClock(), books)
+        prices, past = prices_of(settings, today), books.past_tasks() if books else ()
+        whole = {task.id: outlook.likely(task, prices, past) for task in day.tasks}
+        standings = outlook.standing_today(context.home, settings, books, today, cap)
+    forecasts = {task.id: left(each, 0, task.max_cost) for task in day.tasks if (each := whole[task.id])}
+    assert len(forecasts) == len(day.tasks)  # a day with an unpriced model was refused
+    mine = str(git.find(Path(day.project)).work_tree)
+    return Outlook(day, cap, forecasts, tuple(each for each in standings if concerns(each.window, mine)))
+
+
+def _facts(found: Outlook, prices: Prices) -> dict[str, Any]:
     return {
-        "file": day.source,
-        "date": str(day.date),
-        "project": day.project,
-        "cap_usd": to_usd(dayfile.day_cap(day, settings)),
-        "estimate_usd": to_usd(sum(estimates.values())),
-        "tasks": [_task_facts(task, prices, estimates[task.id]) for task in plan.order(day.tasks)],
+        "file": found.day.source,
+        "date": str(found.day.date),
+        "project": found.day.project,
+        "cap_usd": to_usd(found.cap),
+        "likely_usd": to_usd(found.median),
+        "worst_decile_usd": to_usd(found.worst),
+        "warnings": found.warnings,
+        "tasks": [_task_facts(task, prices, found.forecasts[task.id]) for task in found.order],
     }
 
 
-def _estimate(task: Task, prices: Prices) -> Pico:
-    cost = plan.estimate(task, lambda model, tokens: prices.cost(Usage(prices.resolve(model), tokens)))
-    assert cost is not None  # a day with an unpriced model was refused
-    return cost
-
-
-def _task_facts(task: Task, prices: Prices, estimate: int) -> dict[str, Any]:
+def _task_facts(task: Task, prices: Prices, forecast: Forecast) -> dict[str, Any]:
     return {
         "id": task.id,
         "name": task.name,
         "model": prices.resolve(task.model),
         "depends_on": list(task.depends_on),
         "cap_usd": None if task.max_cost is None else to_usd(task.max_cost),
-        "estimate_usd": to_usd(estimate),
+        "likely_usd": to_usd(forecast.median),
+        "worst_decile_usd": to_usd(forecast.worst),
+        "basis": forecast.basis,
+        "tasks": forecast.tasks,
     }
 
 
-def _text(day: Day, facts: dict[str, Any]) -> str:
-    lines = [f"{facts['file']}: {len(day.tasks)} tasks of {day.date} on {day.project}"]
-    for number, task in enumerate(facts["tasks"], 1):
-        after = f", after {', '.join(task['depends_on'])}" if task["depends_on"] else ""
-        cap = f", cap ${task['cap_usd']}" if task["cap_usd"] else ""
-        lines.append(
-            f"{number:>3}. {task['id']}: {task['name']} ({task['model']}{after}{cap}, about ${task['estimate_usd']})"
-        )
-    lines.append(f"cap of the day ${facts['cap_usd']}, estimate ${facts['estimate_usd']} by assumed use per complexity")
-    return "\n".join(lines)
+def _text(found: Outlook, prices: Prices) -> str:
+    day = found.day
+    lines = [f"{day.source}: {len(day.tasks)} tasks of {day.date} on {day.project}"]
+    for number, task in enumerate(found.order, 1):
+        forecast = found.forecasts[task.id]
+        after = f", after {', '.join(task.depends_on)}" if task.depends_on else ""
+        cap = f", cap {shown(task.max_cost)}" if task.max_cost is not None else ""
+        cost = f"likely {shown(forecast.median)}, worst decile {shown(forecast.worst)}, {forecast}"
+        lines.append(f"{number:>3}. {task.id}: {task.name} ({prices.resolve(task.model)}{after}{cap}; {cost})")
+    lines.append(f"cap of the day {shown(found.cap)}, likely {shown(found.median)}, worst decile {shown(found.worst)}")
+    return "\n".join([*lines, *(f"warning: {each}" for each in found.warnings)])

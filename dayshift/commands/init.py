@@ -75,7 +75,7 @@ def _next_steps(root: Path) -> list[str]:
     day = f"tasks/{EXAMPLE.name}"
     steps = {
         "dayshift doctor": "what is missing, and how to get it",
-        f"dayshift check {day}": "order, cap, estimate; nothing is spent",
+        f"dayshift check {day}": "order, cap, forecast; nothing is spent",
         f"dayshift start --rehearse {day}": "the whole day against a scripted model, for $0",
         f"dayshift start {day}": "the real day",
     }

@@ -12,32 +12,52 @@ from dayshift.home import Home
 
 FRESH_SECONDS = 2.0
 ENDING = "-report.md"
+RECAP_ENDING = "-recap.md"
+
+
+def day_or_month(text: str) -> date | str:
+    """The date, or the month as it stands; ValueError for anything else."""
+    return text if len(text) == 7 and date.fromisoformat(f"{text}-01") else date.fromisoformat(text)
 
 
 @click.command
-@click.argument("day", metavar="[DATE]", required=False, type=click.DateTime(["%Y-%m-%d"]))
+@click.argument("day", metavar="[DATE]", required=False, type=day_or_month)
 @click.option("--rehearsal", is_flag=True, help="The report of a rehearsal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's facts as one JSON document instead.")
 @click.pass_obj
-def report(context: Context, day: datetime | None, rehearsal: bool, as_json: bool) -> None:
-    """Show the report of DATE, or the newest one.
+def report(context: Context, day: date | str | None, rehearsal: bool, as_json: bool) -> None:
+    """Show the report of DATE, or the newest one. A month, such as 2026-11, shows its recap, once it is over.
 
     \b
     Examples:
       dayshift report
       dayshift report 2026-11-20
+      dayshift report 2026-11
       dayshift report --json | jq .counts
     """
     home = context.home
-    wanted = day.date() if day else None
-    fresh = _fresh(home, rehearsal) if wanted in (None, _today()) else None
-    path = _named(home, wanted, rehearsal) if wanted or fresh is None else fresh
+    if isinstance(day, str):
+        return _print_recap(home, day, as_json)
+    fresh = _fresh(home, rehearsal) if day in (None, _today()) else None
+    path = _named(home, day, rehearsal) if day or fresh is None else fresh
     if as_json:
         path = path.with_name(path.name.removesuffix(ENDING) + ".json")
     try:
-        click.echo(path.read_text(encoding="utf-8"), nl=False)
+        return click.echo(path.read_text(encoding="utf-8"), nl=False)
     except OSError as error:
         raise Failure(f"{path} cannot be read ({error.strerror}); {_existing(home, rehearsal)}") from error
+
+
+def _print_recap(home: Home, month: str, as_json: bool) -> None:
+    path = home.results / (f"{month}.json" if as_json else f"{month}{RECAP_ENDING}")
+    try:
+        click.echo(path.read_text(encoding="utf-8"), nl=False)
+    except OSError as error:
+        there = ", ".join(each.name[:7] for each in sorted(home.results.glob(f"????-??{RECAP_ENDING}"))) or "none"
+        raise Failure(
+            f"there is no recap of {month} in {home.results}; there are: {there}. A month gets one when a daemon "
+            "runs after it"
+        ) from error
 
 
 def _today() -> date:

@@ -12,7 +12,8 @@ import click
 from dayshift import decisions, files, git, inbox, live, preparation, records, workspace
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
-from dayshift.commands.check import must_lead_on, read_day, read_settings
+from dayshift.commands.check import must_lead_on, read_day
+from dayshift.commands.outlook import read_settings
 from dayshift.home import Home
 from dayshift.model import Day, Record
 from dayshift.settings import Settings

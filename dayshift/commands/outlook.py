@@ -1,0 +1,75 @@
+"""What `cost` and `check` both tell: where the budgets stand today, and what tasks will probably cost."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from dayshift import files
+from dayshift.budgets import elsewhere
+from dayshift.clock import Clock, day_of
+from dayshift.commandline import BAD_INPUT, Context, Failure
+from dayshift.documents import BadDocument
+from dayshift.forecast import Forecast, forecast
+from dayshift.home import Home
+from dayshift.model import Task, Tokens
+from dayshift.money import Pico, from_usd
+from dayshift.other_use import OtherUse
+from dayshift.prices import UNIT, Prices, Unpriced, load_prices
+from dayshift.settings import Settings, load_settings
+from dayshift.standing import Standing, phase_of, standings
+from dayshift.statement import PastTask, Statement
+
+
+def read_settings(context: Context) -> Settings:
+    """The settings in force; wrong ones end the command with every problem listed."""
+    try:
+        settings = load_settings(context.home, os.environ)
+        load_prices(settings.prices, date.max)  # only with the table can it be told whether a price lacks a part
+        return settings
+    except (BadDocument, ValueError) as error:
+        raise Failure(str(error), BAD_INPUT) from error
+
+
+def today(settings: Settings, clock: Clock, books: Statement | None) -> date:
+    """The day requests count in now; never earlier than one that was seen before."""
+    now, seen = day_of(clock.now(), settings.timezone), books.mark("day") if books else None
+    return max(now, date.fromisoformat(seen)) if seen else now
+
+
+def day_cap(home: Home, settings: Settings, day: date) -> Pico:
+    """The cap of that day: the home's, or a lower one of the day file that runs."""
+    daily = from_usd(settings.budget.daily_usd)
+    kept: dict[str, Any] = (files.read_json(home.day_facts) or {}).get("day") or {}
+    runs = kept.get("date") == str(day) or files.is_locked(home.daemon_lock)
+    cap = kept.get("max_cost") if runs else None
+    return daily if cap is None else min(daily, int(cap))
+
+
+def standing_today(
+    home: Home, settings: Settings, books: Statement | None, day: date, cap: Pico, rehearsal: bool = False
+) -> tuple[Standing, ...]:
+    """Every budget in force on that day, with what other use took where that counts."""
+    taken = {}
+    if settings.budget.include_other_use and not rehearsal:
+        account = OtherUse.read_only(home.other_use)
+        try:
+            taken = elsewhere(account.spent, day)
+        finally:
+            account.close()
+    phase = phase_of(day, settings.budget, books.mark if books else lambda name: None)
+    return standings(settings.budget, books.windows() if books else (), day, cap, phase, taken)
+
+
+def likely(task: Task, prices: Prices, past: Sequence[PastTask]) -> Forecast | None:
+    """What the whole task will probably cost; None if nobody knows its model's price."""
+
+    def cost_of(model: str, tokens: Tokens) -> Pico | None:
+        try:
+            rates = replace(prices.rates(model), long_above=None)  # they are those of many requests, none of them long
+        except Unpriced:
+            return None
+        return rates.cost(tokens, fast=False, geo=UNIT)
+
+    return forecast(task, prices.resolve(task.model), past, cost_of)

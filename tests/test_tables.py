@@ -1,0 +1,26 @@
+"""Rows aligned for eyes, and as CSV that any spreadsheet reads and none runs."""
+
+import csv
+import io
+
+from dayshift.tables import aligned, as_csv
+
+
+def test_the_key_stands_left_and_numbers_stand_right() -> None:
+    assert aligned([("day", "cost"), ("2026-11-20", "$1.00"), ("x", "$100.00")]) == [
+        "day            cost",
+        "2026-11-20    $1.00",
+        "x           $100.00",
+    ]
+    assert aligned([]) == []
+
+
+def test_csv_has_crlf_and_quotes_what_needs_it_and_reads_back() -> None:
+    rows = [("a", "b"), ('say "hi", twice', "two\nlines"), ("", "Ü")]
+    text = as_csv(rows)
+    assert text.startswith('a,b\r\n"say ""hi"", twice","two\nlines"\r\n')
+    assert [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))] == rows
+
+
+def test_a_cell_that_looks_like_a_formula_is_text() -> None:
+    assert as_csv([("=1+1", "@x", "-1", "a=b")]) == "'=1+1,'@x,'-1,a=b\r\n"
