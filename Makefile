@@ -1,5 +1,5 @@
 # What a contributor and CI run. `make demo` and `make test` work on a fresh machine: they set everything up first.
-.PHONY: setup demo test check bench
+.PHONY: setup demo test check bench histories
 
 PYTHON = .venv/bin/python
 
@@ -18,5 +18,8 @@ check: setup
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m pytest -p no:xdist tests/test_imports.py
 
+histories: setup
+	@DAYSHIFT_HISTORIES=$${DAYSHIFT_HISTORIES:-10000} $(PYTHON) -m pytest -p no:xdist -s tests/test_histories_of_money.py
+
 bench: setup
-	@for each in ledger guard gateway commands daemon; do $(PYTHON) -m bench.$$each || exit 1; done
+	@for each in ledger guard gateway commands daemon transcripts; do $(PYTHON) -m bench.$$each || exit 1; done

@@ -8,44 +8,60 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = {path.stem for path in ROOT.glob("*.py")}
-LEAVES = {"model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims"}
+LEAVES = {
+    "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "ledger_file",
+    "limits", "notices",
+}  # fmt: skip
 
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
 JOINS = {
     "audit": {"git", "workspace"},
+    "budgets": {"settings"},
     "claude_code": {"sandbox"},
     "commandline": {"home"},
     "dayfile": {"settings"},
     "disposal": {"git", "records", "workspace"},
+    "fleet": {"decisions"},
+    "exchange": {"gate", "meter"},
+    "gateway": {"exchange", "gate", "meter"},
+    "harvest": {"other_use", "transcripts", "valuation"},
     "hook": {"claude_code"},
     "live": {"status"},
+    "messages": {"usage"},
+    "hold": {"messages", "prices"},
+    "other_use": {"ledger_file", "transcripts", "valuation"},
     "preparation": {
-        "claude_code", "guard", "prices", "selftest", "settings", "toolchain",
+        "claude_code", "guard", "mounts", "prices", "selftest", "settings", "toolchain",
     },
     "rehearsal": {"script"},
-    "selftest": {"claude_code", "gateway", "git", "messages", "rehearsal", "sandbox", "script", "workspace"},
+    "selftest": {"claude_code", "exchange", "gateway", "git", "messages", "meter", "rehearsal", "sandbox", "script",
+        "workspace"},
     "spool": {"holder"},
+    "transcripts": {"messages"},
+    "valuation": {"prices", "transcripts"},
     "verification": {"workspace"},
+    "first_request": {"hold", "messages", "prices", "settings"},
+    "forecast": {"plan", "statement"},
+    "recap": {"budgets", "spending", "statement"},
+    "spending": {"statement"},
+    "standing": {"budgets", "settings", "statement"},
     "workspace": {"git"},
 }  # fmt: skip
 
 ROOM_IMPORTS = {
     "orchestrator": {"daemon", "metrics"},
-    "daemon": {
-        "admission",
-        "agent",
-        "crew",
-        "desk",
-        "evening",
-        "metrics",
-        "orchestrator",
-    },  # the last for its type alone
+    "daemon": {"agent", "crew", "desk", "evening", "orchestrator", "treasury"},  # the Orchestrator for its type alone
     "crew": {"agent"},
     "agent": set(),
     "metrics": set(),
-    "admission": {"metrics"},
+    "group_commit": {"metrics"},
+    "almanac": {"group_commit", "metrics"},
+    "elsewhere": set(),
+    "teller": {"group_commit", "metrics"},
+    "admission": {"almanac", "group_commit", "metrics", "teller"},
+    "treasury": {"admission", "almanac", "elsewhere", "group_commit", "metrics", "teller"},
     "desk": set(),
-    "evening": {"metrics"},
+    "evening": {"treasury"},
     "demo": set(),
 }
 
