@@ -7,6 +7,7 @@ from datetime import date
 
 from almanac import Almanac
 from dayshift import hold, messages
+from dayshift.booking import Admitted, Refused, Reservation, Waiting
 from dayshift.budgets import PLAN, Subject, called, phase_window, spent_up, windows
 from dayshift.clock import Clock
 from dayshift.events import Active, CapReached, Event
@@ -18,7 +19,7 @@ from dayshift.notices import Notice
 from dayshift.prices import Prices, Unpriced
 from dayshift.settings import Budget, Phase
 from group_commit import GroupCommit
-from metrics import Admitted, Ledger, Refused, Reservation, Waiting
+from metrics import Ledger
 from teller import Teller
 
 log = logging.getLogger("dayshift.admission")

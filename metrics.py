@@ -4,12 +4,12 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from dayshift import ledger_file
+from dayshift.booking import Admitted, Refused, Reservation, Spend, Waiting
 from dayshift.clock import rfc3339
 from dayshift.files import Unusable
 from dayshift.model import Usage
@@ -17,63 +17,6 @@ from dayshift.money import Pico, shown
 
 LARGEST = 2**62  #: the most one request may reserve, so that sums stay whole numbers for SQLite
 TOKENS = "input, output, cache_read, cache_write_5m, cache_write_1h, web_searches"
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """One request about to leave; `windows` names every budget it counts in, with its cap or None for no cap."""
-
-    task_id: str
-    run: int
-    day: date
-    model: str
-    price: str  #: where the prices come from, kept with the row
-    worst_case: Pico  #: what is held
-    windows: Mapping[str, Pico | None]
-    admitted_at: datetime
-    session_id: str | None = None
-    agent_id: str | None = None
-    file_day: date | None = None  #: of the task's day file; None: the same day
-    project: str = ""
-    provider: str = "anthropic"
-    account: Literal["api", "plan"] = "api"
-    complexity: str = ""
-    task_model: str = ""  #: the model the task was given to; a request of it may go to another
-    body_bytes: int = 0
-    ceiling: Pico | None = None  #: the most it can cost, where less than that is held; charged if its end is unknown
-    elsewhere: Mapping[str, Pico] = field(default_factory=dict)  #: per window, what other use has taken of the cap
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """The money is reserved, on disk; the request may leave."""
-
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """It does not fit now, but may once requests in flight are settled."""
-
-    window: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """It can never fit under this cap."""
-
-    window: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """Where one budget stands; `cap` is None if it has none, or was never asked for."""
-
-    settled: Pico = 0
-    reserved: Pico = 0
-    cap: Pico | None = None
 
 
 class Ledger:

@@ -42,7 +42,7 @@ class Teller:
         """Tell of every share and milestone that is reached in these budgets."""
         for window, cap in windows.items():
             spent = self._books.spend(window).settled + elsewhere.get(window, 0)
-            for notice in shares(window, called(window), spent, cap, self._warn_at):
+            for notice in shares(window, _named(window), spent, cap, self._warn_at):
                 await self.tell(notice)
             if window.removeprefix(PLAN) == periods(today)["monthly_usd"]:
                 month = f"{today:%B %Y}{' (notional, on a plan)' if window.startswith(PLAN) else ''}"
@@ -68,3 +68,9 @@ class Teller:
             "charged at the most they can have cost: look for a newer dayshift"
         )
         await self.tell(Notice(f"unknown-usage:{usage.field}", text))
+
+
+def _named(window: str) -> str:
+    """A budget as it is called where nothing else says which task it is about."""
+    kind, _, which = window.removeprefix(PLAN).partition(":")
+    return f"the cap of the task {which.partition('/')[2]}" if kind == "task" else called(window)

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from dayshift import files
+from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import day_window, task_window
 from dayshift.home import Home
 from dayshift.model import Question, Record, Task, Tokens, Usage
@@ -18,7 +19,7 @@ from dayshift.money import from_usd
 from dayshift.questions import Mailbox
 from dayshift.states import Running, Waiting
 from dayshift.status import TaskSpend, status_facts
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 
 PROGRAM = Path(__file__).parent.parent / "orchestrator.py"
 DAY = date(2026, 11, 20)

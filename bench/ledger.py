@@ -11,11 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import Subject, windows
 from dayshift.model import Tokens, Usage
 from dayshift.settings import Budget
 from group_commit import GroupCommit
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from admission import LOOK_AGAIN_SECONDS, Admission
 from almanac import Almanac
+from dayshift.booking import Spend
 from dayshift.budgets import Subject, day_window, task_window
 from dayshift.events import Active, CapReached, Event
 from dayshift.exchange import Upstream
@@ -33,7 +34,7 @@ from dayshift.settings import Budget
 from dayshift.statement import Statement
 from dayshift.states import Queued
 from group_commit import GroupCommit
-from metrics import Ledger, Spend
+from metrics import Ledger
 from teller import Teller
 
 DAY = date(2026, 11, 20)

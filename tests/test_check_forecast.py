@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import Subject, windows
 from dayshift.home import Home
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.settings import Budget
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 from tests.command_line import NOON, run
 from tests.conftest import WHO
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from dayshift import inbox
+from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import day_window, task_window
 from dayshift.home import Home
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 from tests.command_line import DAY, NOON, ROOT, daemon, environment, run
 
 

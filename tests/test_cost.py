@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import Subject, windows
 from dayshift.home import Home
 from dayshift.model import Tokens, Usage
@@ -17,7 +18,7 @@ from dayshift.money import from_usd
 from dayshift.settings import Budget
 from dayshift.statement import KINDS, Account
 from dayshift.states import Done, Running
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 from tests.command_line import NOON, add, run
 
 TODAY = date(2126, 11, 20)  # later than any clock, so that it is today wherever this runs

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from dayshift import messages
+from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import periods
 from dayshift.home import Home
 from dayshift.model import Usage
 from dayshift.money import Pico, from_usd
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 from tests.command_line import DAY, NOON, ROOT, daemon, run
 
 EARLIER = date(2026, 11, 12)  #: another day and week, the same month

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import day_window
 from dayshift.home import Home
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 from tests.command_line import daemon, run
 
 TODAY = datetime.now(UTC).date()

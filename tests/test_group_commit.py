@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from dayshift.booking import Admitted, Reservation
 from group_commit import GroupCommit
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = {path.stem for path in ROOT.glob("*.py")}
 LEAVES = {
-    "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "ledger_file",
+    "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "booking",
+    "ledger_file",
     "limits", "notices",
 }  # fmt: skip
 

@@ -16,12 +16,13 @@ from typing import Literal
 
 import pytest
 
+from dayshift.booking import Admitted, Refused, Reservation, Spend, Waiting
 from dayshift.budgets import Subject, day_window, task_window, windows
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.settings import Budget, Caps, Phase
 from dayshift.statement import Statement
-from metrics import Admitted, Ledger, Refused, Reservation, Spend, Waiting
+from metrics import Ledger
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -403,7 +404,8 @@ import json, random, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from dayshift.model import Tokens, Usage
-from metrics import Admitted, Ledger, Reservation
+from dayshift.booking import Admitted, Reservation
+from metrics import Ledger
 
 dice, ledger, caps = random.Random(sys.argv[2]), Ledger.open(Path(sys.argv[1])), sys.argv[3]
 day, now, task = date(2026, 11, 20), datetime(2026, 11, 20, 12, tzinfo=UTC), 0

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from dayshift.booking import Admitted, Reservation, Spend
 from dayshift.budgets import week
 from dayshift.files import Unusable
 from dayshift.ledger_file import MIGRATIONS, WEEK, backups, opened, opened_for_reading
 from dayshift.statement import Statement, Window
-from metrics import Admitted, Ledger, Reservation, Spend
+from metrics import Ledger
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

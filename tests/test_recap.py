@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dayshift import claude_code, recap, toolchain
+from dayshift.booking import Admitted, Refused, Reservation
 from dayshift.budgets import Subject, windows
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home
@@ -18,7 +19,7 @@ from dayshift.preparation import Preparation
 from dayshift.prices import load_prices
 from dayshift.settings import Budget, Settings
 from dayshift.statement import Account, Statement, statement
-from metrics import Admitted, Ledger, Refused, Reservation
+from metrics import Ledger
 from tests.command_line import ROOT, run
 from tests.house import FakeClock
 from treasury import Treasury

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import day_window, task_window
 from dayshift.model import Tokens, Usage
 from dayshift.statement import KINDS, PastTask, Statement, Window, statement
-from metrics import Admitted, Ledger, Reservation
+from metrics import Ledger
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
