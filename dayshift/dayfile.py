@@ -3,20 +3,20 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dayshift import documents
 from dayshift.documents import BadDocument, Lines, Place
 from dayshift.model import TASK_ID, Complexity, Day, Task
 from dayshift.money import Pico, from_usd
-from dayshift.settings import Cap, Command, Count, RepoPath, Settings, inside, some
+from dayshift.settings import Settings
+from dayshift.values import CalendarDay, Cap, Command, Count, RepoPath, inside, some
 
 WORKSPACES = "agent_workspaces"
 CYCLES_TOLD = 10
@@ -81,13 +81,6 @@ def _task_id(text: str) -> str:
     return text
 
 
-def _date(value: Any) -> date:
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"must be a date such as 2026-11-20, not {value!r}") from None
-
-
 def _line(text: str) -> str:
     if not (line := " ".join(text.split())):
         raise ValueError("is empty; name the task in a few words")
@@ -98,9 +91,6 @@ def _written(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty; say what the agent shall do")
     return text
-
-
-CalendarDay = Annotated[date, BeforeValidator(_date)]
 
 
 class _Strict(BaseModel):

@@ -11,7 +11,7 @@ ROOMS = {path.stem for path in ROOT.glob("*.py")}
 LEAVES = {
     "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "booking",
     "ledger_file",
-    "limits", "notices",
+    "limits", "notices", "values",
 }  # fmt: skip
 
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
