@@ -42,9 +42,10 @@ class Teller:
         """Tell of every share and milestone that is reached in these budgets."""
         for window, cap in windows.items():
             spent = self._books.spend(window).settled + elsewhere.get(window, 0)
-            for notice in shares(window, _named(window), spent, cap, self._warn_at):
-                await self.tell(notice)
-            if window.removeprefix(PLAN) == periods(today)["monthly_usd"]:
+            if cap is not None:
+                for notice in shares(window, _named(window), spent, cap, self._warn_at):
+                    await self.tell(notice)
+            if self._amounts and window.removeprefix(PLAN) == periods(today)["monthly_usd"]:
                 month = f"{today:%B %Y}{' (notional, on a plan)' if window.startswith(PLAN) else ''}"
                 for notice in milestones(month, window, spent, cap, self._amounts):
                     await self.tell(notice)

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Literal
 
 from dayshift.money import Pico, from_usd
@@ -43,10 +45,13 @@ def week(day: date) -> str:
     return f"{year}-W{number:02d}"
 
 
-def periods(day: date) -> dict[str, str]:
+@cache
+def periods(day: date) -> Mapping[str, str]:
     """The four budgets every request counts in, by the setting that caps them."""
-    return {"daily_usd": f"day:{day}", "weekly_usd": f"week:{week(day)}", "monthly_usd": f"month:{day:%Y-%m}",
-            "total_usd": "total"}  # fmt: skip
+    return MappingProxyType({
+        "daily_usd": f"day:{day}", "weekly_usd": f"week:{week(day)}", "monthly_usd": f"month:{day:%Y-%m}",
+        "total_usd": "total",
+    })  # fmt: skip
 
 
 def day_window(day: date) -> str:

@@ -17,10 +17,8 @@ class Notice:
     text: str
 
 
-def shares(window: str, called: str, spent: Pico, cap: Pico | None, warn_at: Sequence[Decimal]) -> Iterator[Notice]:
+def shares(window: str, called: str, spent: Pico, cap: Pico, warn_at: Sequence[Decimal]) -> Iterator[Notice]:
     """One notice for each share of the cap that is spent. A cap that was changed has shares of its own."""
-    if cap is None:
-        return
     for share in warn_at:
         if Decimal(spent) >= cap * share:
             percent = f"{share * 100:f}".rstrip("0").rstrip(".") if share * 100 % 1 else f"{int(share * 100)}"
