@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 
 from almanac import Almanac
 from dayshift import hold, messages
@@ -14,7 +16,7 @@ from dayshift.events import Active, CapReached, Event
 from dayshift.hold import Hold
 from dayshift.meter import Refusal, UsageReader
 from dayshift.model import Doubtful, Record, Usage
-from dayshift.money import Pico
+from dayshift.money import Pico, from_usd, shown
 from dayshift.notices import Notice
 from dayshift.prices import Prices, Unpriced
 from dayshift.settings import Budget, Phase
@@ -74,6 +76,9 @@ class Admission:
             return Refusal(400, "invalid_request_error", str(error))
         except Unpriced as error:
             return self._refuse(task_id, "price", str(error))
+        except sqlite3.Error as error:
+            self._put(Active(task_id, f"the ledger cannot be written: {error}"))
+            return Refusal(503, "api_error", f"dayshift: the ledger cannot be written, so nothing leaves: {error}")
 
     async def _admitted(
         self, task_id: str, facts: messages.RequestFacts, size: int, headers: Mapping[str, str]
@@ -196,11 +201,14 @@ class Admission:
     async def settle(self, booking: int, usage: Usage | Doubtful | None, request_id: str) -> None:
         """Book what was used; the most it can have cost if that is unknown or cannot be priced."""
         now, (task_id, held) = self._clock.now(), self._flights.pop(booking, ("", None))
+        if held and isinstance(usage, Usage):
+            usage = messages.as_asked(usage, held.facts)
         cost = self._cost(usage, held.day if held else self._almanac.today)
         if not isinstance(usage, Usage) or cost is None:
-            await self._writer.write(lambda ledger: ledger.settle_unknown(booking, now))
+            await self._writer.write(lambda ledger: ledger.settle_unknown(booking, now), lasting=True)
         else:
-            await self._writer.write(lambda ledger: ledger.settle(booking, usage, cost, request_id, now))
+            settle = partial(Ledger.settle, id=booking, usage=usage, cost=cost, request_id=request_id, now=now)
+            await self._writer.write(settle, lasting=True)
         await self._tell_waiting()
         self._cut.discard(task_id)
         if held:
@@ -224,14 +232,14 @@ class Admission:
         now, (task_id, held) = self._clock.now(), self._flights.pop(booking, ("", None))
         if held:
             self._cut.add(task_id)
-        await self._writer.write(lambda ledger: ledger.settle_unknown(booking, now, held=True))
+        await self._writer.write(lambda ledger: ledger.settle_unknown(booking, now, held=True), lasting=True)
         await self._tell_waiting()
 
     async def void(self, booking: int) -> None:
         """Give the reservation back."""
         now = self._clock.now()
         self._flights.pop(booking, None)
-        await self._writer.write(lambda ledger: ledger.void(booking, now))
+        await self._writer.write(lambda ledger: ledger.void(booking, now), lasting=True)
         await self._tell_waiting()
 
     async def _tell_waiting(self) -> None:
@@ -246,6 +254,6 @@ def _conversation(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
 
 
 def _passed_on(phase: Phase, after: Phase) -> str:
-    daily = f", ${after.daily_usd} a day" if after.daily_usd else ""
-    total = f", ${after.total_usd} in all" if after.total_usd else ""
+    daily = f", {shown(from_usd(after.daily_usd))} a day" if after.daily_usd else ""
+    total = f", {shown(from_usd(after.total_usd))} in all" if after.total_usd else ""
     return f"the money of the phase {phase.name} is spent; from now on {after.name} is in force{daily}{total}"

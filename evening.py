@@ -7,8 +7,9 @@ from pathlib import Path
 from dayshift import decisions, git, workspace
 from dayshift.model import DiffStat, Record
 from dayshift.money import shown
-from dayshift.report import AuditLine, DayFacts, SpendRow
+from dayshift.report import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.sandbox import NO_SANDBOX
+from dayshift.standing import Standing
 from dayshift.statement import Line, Statement
 from dayshift.states import Parked, ParkReason
 from treasury import Treasury
@@ -37,7 +38,13 @@ def gather(
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min((r.started_at for r in mine if r.started_at), default=None),
         ended_at=max((r.state.since for r in mine), default=None) if decisions.over(mine) else None,
-        timezone=timezone, overruns=_overruns(ledger, day, mine),
+        timezone=timezone, budgets=tuple(map(_budget, treasury.standings())), overruns=_overruns(ledger, day, mine),
+    )  # fmt: skip
+
+
+def _budget(standing: Standing) -> BudgetRow:
+    return BudgetRow(
+        standing.called, standing.cap, standing.settled, standing.elsewhere, standing.reserved, standing.left
     )  # fmt: skip
 
 

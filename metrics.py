@@ -138,8 +138,9 @@ class Ledger:
             settled = spend.settled + (elsewhere.get(window, 0) if cap is not None else 0)
             needs = f"{shown(amount)} at most is needed"
             if settled + amount > limit:
-                left, missing = max(0, limit - settled), settled + amount - limit
-                return Refused(window, f"{needs}, {shown(left)} of {shown(limit)} is left: {shown(missing)} too little")
+                left = max(0, limit - settled)
+                lack = f"{shown(left)} of {shown(limit)} is left: {shown(amount - left)} too little"
+                return Refused(window, f"{needs}, {lack}")
             if settled + spend.reserved + amount > limit:
                 held = shown(spend.reserved)
                 waiting = waiting or Waiting(window, f"{needs}, {held} of {shown(limit)} is held by requests in flight")

@@ -271,7 +271,8 @@ class Orchestrator:
             if known and record.created_at != known.created_at:
                 self._crew.discard(known)
             self._become(record)
-        return self._desk.reply(request, [f"{len(day.tasks)} tasks of {day.date} taken in"], ok=True)
+        tasks = "1 task" if len(day.tasks) == 1 else f"{len(day.tasks)} tasks"
+        return self._desk.reply(request, [f"{tasks} of {day.date} taken in"], ok=True)
 
     def _obey(self, order: Order, task_id: str | None, request: str | None) -> None:
         self._told_limit = None if order in (Order.resume, Order.retry) else self._told_limit
@@ -355,6 +356,7 @@ def _reprice(path: Path, costs: Sequence[tuple[int, Pico, str]]) -> int:
 
     ledger = Ledger.open(path)
     try:
+        ledger.verify()
         with ledger.together():
             return sum(ledger.reprice(*each) for each in costs)
     finally:
@@ -367,6 +369,7 @@ def _rewind(path: Path, today: date) -> date | None:
 
     ledger = Ledger.open(path)
     try:
+        ledger.verify()
         return ledger.rewind(today)
     finally:
         ledger.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import date
 from functools import lru_cache
@@ -19,6 +20,7 @@ from dayshift.money import Pico, from_usd
 from dayshift.notices import Notice
 from dayshift.preparation import Preparation
 from dayshift.prices import Prices, load_prices
+from dayshift.standing import Standing, standings
 from dayshift.statement import Statement
 from dayshift.status import TaskSpend
 from elsewhere import Elsewhere
@@ -90,6 +92,12 @@ class Treasury:
         """What the caps promise, as the report says it."""
         return guarantee(self._prepared.settings.budget.mode, fenced, self._on_plan)
 
+    def standings(self) -> tuple[Standing, ...]:
+        """Where every budget with a cap stands now."""
+        today, budget = self.today, self._prepared.settings.budget
+        known, taken = self.statement.windows(), self._elsewhere(today)
+        return standings(budget, known, today, self.day_cap, self._almanac.phase, taken)
+
     def spend(self, record: Record) -> TaskSpend:
         """What a task has cost, for its status."""
         line, cap = self.statement.task(record.day, record.id), record.task.max_cost
@@ -98,7 +106,14 @@ class Treasury:
         return TaskSpend(line.cost, line.reserved, cap, line.tokens, line.requests, line.unknown)
 
     async def look(self, known: Iterable[Record]) -> None:
-        """What time brings: a new day, its backup, outcomes to remember, notices to tell."""
+        """What time brings: a new day, its backup, outcomes to remember, notices to tell. What the ledger does not
+        take, e.g. on a full disk, is done another time."""
+        try:
+            await self._follow(known)
+        except sqlite3.Error as error:
+            log.warning("the ledger: %s", error)
+
+    async def _follow(self, known: Iterable[Record]) -> None:
         await self._elsewhere.refresh()
         today = await self._almanac.turn()
         if today != self._backed_up:

@@ -1,10 +1,12 @@
 """The command line: finds the home, loads the one command asked for, turns errors into a message and an exit code."""
 
+import errno
 import importlib
 import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,6 +21,8 @@ from dayshift.money import Pico
 log = logging.getLogger("dayshift")
 
 OK, TASK_FAILED, BAD_INPUT, BAD_ENVIRONMENT, BUDGET_REACHED = 0, 1, 2, 3, 4
+#: errors of the disk and of rights on it, which are no fault of the program
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 # command name → module in dayshift.commands, and its line in --help; nothing is imported for the overview
 COMMANDS = {
@@ -124,13 +128,24 @@ def run(arguments: Sequence[str] | None, parts: Parts) -> int:
     except click.ClickException as error:
         error.show()
         return BAD_INPUT
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click ends with SystemExit when nobody reads on, e.g. `cost | head -1`
         sys.stderr.close()
         return OK
-    except Exception as error:  # the boundary: a fault in the program is one line here and whole in the log
-        log.critical("a fault in the program", exc_info=True)
-        click.echo(f"a fault in the program: {type(error).__name__}: {error}{_where_logged()}", err=True)
+    except OSError as error:
+        if error.errno not in DISK:
+            return _fault(error)
+        with suppress(OSError):
+            sys.stdout.close()  # what it still holds would fail once more at the end
+        click.echo(f"{error.filename or 'the output'}: {error.strerror}", err=True)
         return BAD_ENVIRONMENT
+    except Exception as error:  # the boundary: a fault in the program is one line here and whole in the log
+        return _fault(error)
+
+
+def _fault(error: Exception) -> int:
+    log.critical("a fault in the program", exc_info=True)
+    click.echo(f"a fault in the program: {type(error).__name__}: {error}{_where_logged()}", err=True)
+    return BAD_ENVIRONMENT
 
 
 def _where_logged() -> str:

@@ -20,7 +20,7 @@ Place = tuple[str | int, ...]  #: the keys and list positions that lead to a val
 Lines = dict[Place, int]
 Model = TypeVar("Model", bound=BaseModel)
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]{1,4})?")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -114,7 +114,7 @@ class _Reader:
     """Builds plain data from YAML events, one at a time, so that a hostile file is left at its first deep bracket."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self._events: Iterator[Any] = yaml.parse(text, Loader=SAFE_LOADER)
         self._file = file
         self.lines: Lines = {}
         self.problems: list[Problem] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, web
+from aiohttp import ClientError, ClientSession, ConnectionTimeoutError, web
 
 from dayshift import limits
 from dayshift.gate import Course
@@ -17,13 +17,17 @@ from dayshift.meter import Meter, Refusal, UsageReader
 log = logging.getLogger("dayshift.gateway")
 
 DRAIN_SECONDS = 300  #: how long an answer nobody waits for is still read, to know what it cost
+UNREAD_SECONDS = 300.0  #: how long an agent may leave an answer unread; longer, and it counts as gone
+LONGEST_ID = 200
 REDIRECTION = 300  #: from this status on there is no answer, and no bill; where it would lead to, no credential is sent
-# Connection-bound headers are not the proxy's to pass on; the credential is replaced; the answer must stay readable.
+# Connection-bound headers are not the proxy's to pass on; the credential is replaced; the answer must stay readable;
+# the body goes on as the bytes that were measured, whatever it came as.
 DROPPED = frozenset({
     "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length",
-    "accept-encoding",
+    "accept-encoding", "expect", "content-encoding", "content-type",
     "x-api-key", "authorization", "proxy-authorization", "cookie",
 })  # fmt: skip
+BETA, OAUTH_BETA = "anthropic-beta", "oauth-2025-04-20"  #: as Claude Code 2.1.329 sends it with a plan's token
 DROPPED_ANSWER = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "set-cookie"}
 )
@@ -40,8 +44,11 @@ class Upstream:
 class Exchange:
     """One request and its answer, from upstream to agent, with the meter reading along."""
 
-    def __init__(self, meter: Meter, booking: int | None, request: web.Request, told: Course) -> None:
+    def __init__(
+        self, meter: Meter, booking: int | None, request: web.Request, told: Course, unread_seconds: float
+    ) -> None:
         self._meter, self._booking, self._request, self._told = meter, booking, request, told
+        self._unread_seconds, self._counts_only = unread_seconds, booking is None
         self._listening = True
         self.answer: web.StreamResponse = Refusal(502, "api_error", "the model's API could not be reached").answer()
 
@@ -53,9 +60,9 @@ class Exchange:
             async with client.post(url, data=BytesIO(body), headers=headers, allow_redirects=False) as response:
                 sent = True
                 await self._relay(response)
-        except (ClientError, TimeoutError, OSError) as error:
+        except Exception as error:  # whatever broke, the request is booked and the agent hears that it broke
             log.warning("upstream: %s: %s", type(error).__name__, error)
-            if not sent:
+            if not sent and isinstance(error, (ClientError, OSError)):
                 self._told.ended(Limit(Kind.unreachable))
             await self._book_failure(sent, error)
             self._hang_up()
@@ -77,7 +84,9 @@ class Exchange:
         body = b""
         while len(body) < limits.ERROR_BYTES and (chunk := await response.content.readany()):
             body += chunk
-        limit = self._told.refused(response.status, response.headers, body)
+        limit = None
+        if not self._counts_only or response.status != 429:  # counting has a limit of its own, which stops no message
+            limit = self._told.refused(response.status, response.headers, body)
         await self._begin(response, {"x-should-retry": "false"} if limit and limit.parks else {})
         async with asyncio.timeout(None) as deadline:
             await self._pass(body, deadline)
@@ -101,7 +110,7 @@ class Exchange:
             if reader.refused:  # a stream that began with an error: there was no answer to bill
                 await self._book(self._meter.void)
             usage = reader.usage() if reader.complete else None
-            await self._book(lambda number: self._meter.settle(number, usage, response.headers.get("request-id", "")))
+            await self._book(lambda number: self._meter.settle(number, usage, _request_id(response.headers)))
 
     def _tell(self, reader: UsageReader) -> None:
         """Let the gate know at once how the answer goes."""
@@ -130,8 +139,11 @@ class Exchange:
         if not self._listening:
             return
         try:
-            await self.answer.write(chunk)
-        except (ConnectionError, OSError):
+            async with asyncio.timeout(self._unread_seconds):
+                await self.answer.write(chunk)
+        except OSError as error:  # a TimeoutError is one
+            if isinstance(error, TimeoutError) and self._request.transport is not None:
+                self._request.transport.abort()  # what waits in it would be waited for
             self._listening = False
             deadline.reschedule(asyncio.get_running_loop().time() + DRAIN_SECONDS)
 
@@ -142,18 +154,31 @@ class Exchange:
 
     async def _book_failure(self, sent: bool, error: BaseException) -> None:
         """Before the request was accepted nothing can be billed; after, only the worst case is certain."""
-        connecting = not sent and getattr(error, "os_error", None) is not None
+        connecting = not sent and (
+            isinstance(error, ConnectionTimeoutError) or getattr(error, "os_error", None) is not None
+        )
         if connecting:
             await self._book(lambda number: self._meter.void(number))
         else:
             await self._book(lambda number: self._meter.settle(number, None, ""))
 
     async def _book(self, entry: Callable[[int], Awaitable[None]]) -> None:
-        booking, self._booking = self._booking, None
-        if booking is not None:
-            await entry(booking)
+        if self._booking is not None:
+            await entry(self._booking)  # if this fails it is still to be booked
+            self._booking = None
 
 
 def _passed_on(headers: Mapping[str, str], upstream: Upstream) -> dict[str, str]:
     kept = {k: v for k, v in headers.items() if k.lower() not in DROPPED}
-    return {**kept, **upstream.credential, "Accept-Encoding": "identity"}
+    if any(name.lower() == "authorization" for name in upstream.credential):  # without it a plan's token is refused
+        betas = [value for name, value in kept.items() if name.lower() == BETA and value]
+        asked = ",".join(betas)
+        kept = {name: value for name, value in kept.items() if name.lower() != BETA}
+        kept[BETA] = asked if OAUTH_BETA in asked else ",".join([*betas, OAUTH_BETA])
+    return {**kept, **upstream.credential, "Accept-Encoding": "identity", "Content-Type": "application/json"}
+
+
+def _request_id(headers: Mapping[str, str]) -> str:
+    """What the provider calls the request, if that can be kept."""
+    named = headers.get("request-id", "")
+    return named if named.isprintable() and len(named) <= LONGEST_ID else ""

@@ -150,7 +150,7 @@ def _taken(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 def is_locked(path: Path) -> bool:
     """Whether a living process holds that lock."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # on a read-only disk there may be something to read
     except FileNotFoundError:
         return False
     try:

@@ -16,15 +16,18 @@ from typing import Any
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
 from dayshift.clock import Clock, SystemClock
-from dayshift.exchange import Exchange, Upstream
+from dayshift.exchange import UNREAD_SECONDS, Exchange, Upstream
 from dayshift.gate import Course, Gate, Passage
 from dayshift.limits import Kind, Limit, PlanWindow
 from dayshift.meter import Meter, Refusal
 
 log = logging.getLogger("dayshift.gateway")
 
-REQUEST_LIMIT = 64 * 1024 * 1024
+REQUEST_LIMIT = 32 * 1024 * 1024  #: the API's own
+PROBE_SECONDS = 1.0  #: the one request all others wait for may wait so long for headroom; then another one tries
+AT_ONCE = 128  #: requests of one agent; its subagents are a few, and none may use up what all agents share
 FORWARDED = frozenset({"/v1/messages", "/v1/messages/count_tokens"})
+CONNECTIONS = 256  #: of one agent: each takes one of the few descriptors that the whole daemon has
 LAST_SECONDS = 5.0  #: how long a closing gateway still reads answers; what is cut off then is charged at the worst case
 CLOSING_SECONDS = 0.5  #: an agent that is no longer served may still get this much of its answer
 
@@ -39,11 +42,12 @@ class Gateway:
         self, meter: Meter, hook: Hook, hook_path: str, upstream: Callable[[str], Upstream],
         gate: Gate | None = None, clock: Clock | None = None,
         read_plan: Callable[[tuple[PlanWindow, ...]], None] = lambda windows: None,
+        unread_seconds: float = UNREAD_SECONDS,
     ) -> None:  # fmt: skip
         self._meter, self._hook, self._hook_path, self._upstream = meter, hook, hook_path, upstream
         self._clock = clock or SystemClock()
-        self._gate, self._read_plan = gate or Gate(self._clock), read_plan
-        self._runners: dict[str, tuple[web.AppRunner, Path]] = {}
+        self._gate, self._read_plan, self._unread_seconds = gate or Gate(self._clock), read_plan, unread_seconds
+        self._served: dict[str, tuple[web.AppRunner, asyncio.Server, Path]] = {}
         self._under_way: Counter[str] = Counter()
         self._drains: set[asyncio.Task[None]] = set()
         self._client: ClientSession | None = None
@@ -62,19 +66,21 @@ class Gateway:
         await runner.setup()
         socket.parent.mkdir(mode=0o700, exist_ok=True)
         socket.unlink(missing_ok=True)
-        await web.UnixSite(runner, str(socket)).start()
-        self._runners[task_id] = runner, socket
+        factory, loop = partial(_let_in, runner.server), asyncio.get_running_loop()
+        door = await loop.create_unix_server(factory, str(socket), backlog=CONNECTIONS)
+        self._served[task_id] = runner, door, socket
 
     async def close_task(self, task_id: str) -> None:
         """Serve that task no more."""
-        if task_id in self._runners:
-            runner, socket = self._runners.pop(task_id)
+        if task_id in self._served:
+            runner, door, socket = self._served.pop(task_id)
+            door.close()
             await runner.cleanup()
             socket.unlink(missing_ok=True)
 
     async def close(self) -> None:
         """Serve nobody; answers still under way are read to their end first, for a bounded time."""
-        await asyncio.gather(*map(self.close_task, list(self._runners)))
+        await asyncio.gather(*map(self.close_task, list(self._served)))
         if self._drains:
             await asyncio.wait(self._drains, timeout=LAST_SECONDS)
         if self._client:
@@ -89,6 +95,8 @@ class Gateway:
         return self._gate.time_held(task_id)
 
     async def _serve(self, task_id: str, request: web.Request) -> web.StreamResponse:
+        if self._under_way[task_id] >= AT_ONCE:
+            return Refusal(429, "rate_limit_error", f"dayshift: more than {AT_ONCE} requests at once").answer()
         self._under_way[task_id] += 1
         try:
             return await self._answer(task_id, request)
@@ -98,15 +106,16 @@ class Gateway:
     async def _answer(self, task_id: str, request: web.Request) -> web.StreamResponse:
         if request.path == self._hook_path and request.method == "POST":
             return await self._ask_hook(task_id, request)
-        if request.path not in FORWARDED or request.method != "POST":
+        if request.rel_url.raw_path not in FORWARDED or request.method != "POST":
             what = f"the gateway does not serve {request.method} {request.path}"
             return Refusal(404, "not_found_error", what).answer()
         body = await request.read()
+        upstream = self._upstream(task_id)  # asked first: nothing may fail between the reservation and its pump
         booked = not request.path.endswith("/count_tokens")
         admitted = await self._admitted(task_id, request, body, booked)
         if isinstance(admitted, Refusal):
             return admitted.answer()
-        return await self._forward(task_id, request, body, *admitted)
+        return await self._forward(task_id, request, body, upstream, *admitted)
 
     async def _admitted(
         self, task_id: str, request: web.Request, body: bytes, booked: bool
@@ -117,7 +126,12 @@ class Gateway:
             if isinstance(passage, Limit):
                 return _not_served(passage)
             try:
-                booking = await self._meter.admit(task_id, body, request.headers) if booked else None
+                async with asyncio.timeout(PROBE_SECONDS if passage.probe else None):
+                    booking = await self._meter.admit(task_id, body, request.headers) if booked else None
+            except TimeoutError:
+                self._gate.unused(passage)
+                await asyncio.sleep(PROBE_SECONDS)
+                continue
             except BaseException:
                 self._gate.unused(passage)
                 raise
@@ -138,18 +152,31 @@ class Gateway:
             return web.Response(status=500)
 
     async def _forward(
-        self, task_id: str, request: web.Request, body: bytes, passage: Passage, booking: int | None
+        self, task_id: str, request: web.Request, body: bytes, upstream: Upstream, passage: Passage, booking: int | None
     ) -> web.StreamResponse:
         """Send it on in a task of its own, so that an agent that hangs up does not stop the counting."""
         told = Course(self._gate, passage, self._clock, self._read_plan)
-        exchange = Exchange(self._meter, booking, request, told)
-        upstream = self._upstream(task_id)
+        exchange = Exchange(self._meter, booking, request, told, self._unread_seconds)
         assert self._client is not None
         pump = asyncio.create_task(exchange.pump(self._client, upstream, body), name=f"exchange {task_id}")
         self._drains.add(pump)
         pump.add_done_callback(self._drains.discard)
         await asyncio.shield(pump)
         return exchange.answer
+
+
+class _TurnedAway(asyncio.Protocol):
+    """A connection that is ended as soon as it is made."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """End it."""
+        transport.close()
+
+
+def _let_in(server: web.Server | None) -> asyncio.BaseProtocol:
+    """What serves a new connection of an agent, which may have so many."""
+    assert server is not None
+    return server() if len(server.connections) < CONNECTIONS else _TurnedAway()
 
 
 REFUSALS = {

@@ -84,8 +84,8 @@ def opened(path: Path) -> sqlite3.Connection:
     """A connection that writes, durable at every commit, its tables up to date; Unusable if that is impossible."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # One thread at a time uses it: the daemon's writer has a thread of its own.
-    connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE, check_same_thread=False)
-    with _explained(path, connection):
+    connection = _connected(path, str(path), check_same_thread=False)
+    with explained(path, connection):
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -96,11 +96,10 @@ def opened(path: Path) -> sqlite3.Connection:
 
 def opened_for_reading(path: Path) -> sqlite3.Connection | None:
     """A connection that only reads, with or without a daemon; None while there is no ledger yet."""
-    if not path.is_file():
+    if not path.exists():
         return None
-    address = f"{path.resolve().as_uri()}?mode=ro"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=PATIENCE)
-    with _explained(path, connection):
+    connection = _connected(path, f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    with explained(path, connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _refuse_newer(path, version)
         if version == len(MIGRATIONS):
@@ -110,6 +109,20 @@ def opened_for_reading(path: Path) -> sqlite3.Connection | None:
         opened(path).close()  # of an older program: brought up to date first
         return opened_for_reading(path)
     return None
+
+
+def _connected(path: Path, address: str, **how: bool) -> sqlite3.Connection:
+    _refuse_emptied(path)
+    try:
+        return sqlite3.connect(address, isolation_level=None, timeout=PATIENCE, **how)
+    except sqlite3.DatabaseError as error:
+        raise Unusable(f"{path}: {_in_words(path, error)}") from error
+
+
+def _refuse_emptied(path: Path) -> None:
+    """A ledger never becomes an empty file by itself; to take it for a new one would let every cap begin anew."""
+    if path.is_file() and not path.stat().st_size and backups(path):
+        raise Unusable(f"{path}: the file is empty{cure(path)}")
 
 
 @contextmanager
@@ -141,21 +154,29 @@ def _refuse_newer(path: Path, version: int) -> None:
 
 
 @contextmanager
-def _explained(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
+def explained(path: Path, connection: sqlite3.Connection) -> Iterator[None]:
+    """For the block: what SQLite finds wrong with the file is Unusable, with the cure, and the connection closed."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         connection.close()
-        broken = type(error) is sqlite3.DatabaseError  # its subclasses: locked, full disk, no permission
-        raise Unusable(f"{path}: {error}{cure(path) if broken else ''}") from error
+        raise Unusable(f"{path}: {_in_words(path, error)}") from error
     except Unusable:
         connection.close()
         raise
 
 
+def _in_words(path: Path, error: sqlite3.DatabaseError) -> str:
+    if type(error) is sqlite3.DatabaseError:  # its subclasses: locked, full disk, no permission
+        return f"{error}{cure(path)}"
+    if error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
+        return f"{error}; it must be a file in a folder you may write to: SQLite keeps its log there, also to read"
+    return str(error)
+
+
 def verify(path: Path, connection: sqlite3.Connection) -> None:
     """Unusable unless every page of the file is sound; read in whole, so asked once at start."""
-    with _explained(path, connection):
+    with explained(path, connection):
         found = [text for (text,) in connection.execute("PRAGMA quick_check")]
         if found != ["ok"]:
             raise Unusable(f"{path}: {found[0]}{cure(path)}")

@@ -22,7 +22,8 @@ ERROR_BYTES = 64 * 1024  #: as much of an error's body is read as text
 UNIFIED = "anthropic-ratelimit-unified-"
 WINDOWS = {"five_hour": "5h", "seven_day": "7d", "seven_day_overage_included": "7d_oi", "overage": "overage"}
 BUSY = frozenset({500, 502, 503, 504, 529})
-NO_CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
+#: The whole message: one that names a field, with a colon, may repeat what an agent put there.
+NO_CREDIT = re.compile(r"(your )?credit balance is too low[^:]*", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -88,9 +89,10 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, now: datetime
         return None
     known = {name.lower(): value for name, value in headers.items()}
     kind, message = _error(body)
-    if status == 402 or (status in (400, 403) and (kind == "billing_error" or NO_CREDIT.search(message))):
+    if status == 402 or (status in (400, 403) and (kind == "billing_error" or NO_CREDIT.fullmatch(message))):
         return Limit(Kind.credit, detail=f"HTTP {status}")
-    if status == 401 or (status == 403 and kind in ("authentication_error", "permission_error")):
+    # A permission_error may be about the one model an agent asked for: the task's own trouble, not the fleet's.
+    if status == 401 or (status == 403 and kind == "authentication_error"):
         return Limit(Kind.authentication, detail=f"HTTP {status}")
     if status == 429 and _plan_is_used_up(known):
         return _usage_limit(known, now)

@@ -1,12 +1,15 @@
 """The Messages API on the wire: the most a request can use, what a response did use. Joins usage, which reads that."""
 
 import json
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dayshift.model import Doubtful, Usage
-from dayshift.usage import understood
+from dayshift.usage import LONGEST_MODEL, merged, understood
 
 SLACK = 2000  #: tokens the server adds unasked: tool-use preamble, role marks, separators
 TYPED_TOOL = 2000  #: tokens of the description the server keeps for a tool named only by its type
@@ -21,6 +24,8 @@ BOUNDED = {
 }  # fmt: skip
 CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "memory_", "computer_")  #: run outside the server: one sampling each
 ENVELOPE = 80  #: bytes of the shortest event that carries text of an answer, without the text
+BRACKETS = 500_000  #: more would keep all agents waiting while it is read; no context window holds as many
+ASCII, ESCAPE = re.compile(rb"[\x00-\x7f]+"), re.compile(rb"\\u([0-9a-fA-F]{4})")
 EVENT_LIMIT = 1 << 20  #: bytes of one event kept; those that carry usage are far smaller
 
 
@@ -44,12 +49,17 @@ def quote_bounds(body: bytes) -> RequestFacts:
     """Read a request body; ValueError if it is no request or does not say its max_tokens.
 
     Input: a tokenizer that works on bytes makes at most one token of each, and JSON only adds bytes. The sender is
-    not trusted: a key given twice is refused, since another parser might believe the other one.
+    not trusted: a key given twice is refused, since another parser might believe the other one, and letters that a
+    tokenizer may first spell out count as what they become.
     """
+    if body.count(b"{") + body.count(b"[") > BRACKETS:
+        raise ValueError(f"the request has more than {BRACKETS} brackets")
     request, caching = _parsed(body)
     model = request.get("model")
     if not isinstance(model, str) or not model:
         raise ValueError("the request names no model")
+    if len(model) > LONGEST_MODEL or not model.isprintable():  # it is looked up by patterns and shown to the person
+        raise ValueError(f"the name of its model is no name: {model[:LONGEST_MODEL]!a}")
     images, hidden = _images(request)
     tools = [tool for tool in _list(request.get("tools")) if isinstance(tool, Mapping)]
     searches, typed, loose = _server_side(tools)
@@ -57,7 +67,7 @@ def quote_bounds(body: bytes) -> RequestFacts:
         model=model,
         stream=request.get("stream") is True,
         max_tokens=_whole(request.get("max_tokens"), "max_tokens"),
-        max_input_tokens=len(body) + SLACK + typed * TYPED_TOOL + images,
+        max_input_tokens=len(body) + _spelt_out(body) + SLACK + typed * TYPED_TOOL + images + _repeated(request, tools),
         caches=bool(caching),
         cache_ttl_1h=any(_ttl(control) != "5m" for control in caching),
         fast=request.get("speed") not in (None, "standard"),
@@ -90,6 +100,26 @@ def _parsed(body: bytes) -> tuple[dict[str, Any], list[Any]]:
     return request, caching
 
 
+def _spelt_out(body: bytes) -> int:
+    """Bytes that letters have more in their compatibility form: one of three bytes may stand for eighteen letters."""
+    plain = Counter(ASCII.sub(b"", body).decode(errors="ignore")) if not body.isascii() else Counter[str]()
+    escaped = Counter(ESCAPE.findall(body)) if b"\\u" in body else Counter[bytes]()
+    grown = sum(times * _growth(letter, len(letter.encode())) for letter, times in plain.items())
+    return grown + sum(times * _growth(chr(int(code, 16)), len(code) + 2) for code, times in escaped.items())
+
+
+def _growth(letter: str, size: int) -> int:
+    return max(0, len(unicodedata.normalize("NFKC", letter).encode(errors="surrogatepass")) - size)
+
+
+def _repeated(request: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> int:
+    """Bytes of tools' descriptions beyond those in the body: each later block that refers to one may bring it again."""
+    blocks = (block for block in _blocks(request) if block.get("type") == "tool_reference")
+    references = Counter(str(block.get("tool_name")) for block in blocks)
+    sizes = {str(tool.get("name")): len(json.dumps(tool)) for tool in tools} if references else {}
+    return sum((times - 1) * sizes.get(name, 0) for name, times in references.items())
+
+
 def _ttl(control: Any) -> Any:
     return control.get("ttl", "5m") if isinstance(control, Mapping) else None
 
@@ -102,6 +132,11 @@ def _whole(number: Any, name: str) -> int:
 
 def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
+
+
+def _items(content: Any) -> Sequence[Any]:
+    """The blocks of a content; some contents are one block and no list."""
+    return (content,) if isinstance(content, Mapping) else _list(content)
 
 
 def _fields(request: Mapping[str, Any]) -> Iterator[str]:
@@ -145,17 +180,17 @@ def _images(request: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
 
 def _blocks(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Every content block where the API reads one; a tool's own input is data and not among them."""
-    waiting = [*_list(request.get("system"))]
+    waiting = [*_items(request.get("system"))]
     for message in _list(request.get("messages")):
-        waiting.extend(_list(message.get("content")) if isinstance(message, Mapping) else ())
+        waiting.extend(_items(message.get("content")) if isinstance(message, Mapping) else ())
     while waiting:
         block = waiting.pop()
         if not isinstance(block, Mapping):
             continue
         yield block
-        waiting.extend(_list(block.get("content")))
+        waiting.extend(_items(block.get("content")))
         if isinstance(source := block.get("source"), Mapping):
-            waiting.extend(_list(source.get("content")))
+            waiting.extend(_items(source.get("content")))
 
 
 class UsageReader:
@@ -168,6 +203,7 @@ class UsageReader:
         self.visible = 0  #: bytes of the answer itself that have passed: no fewer than its tokens, thinking apart
         self._start: dict[str, Any] | None = None
         self._delta: dict[str, Any] | None = None
+        self._starts = 0
         self._tail = b""
         self._event: list[bytes] = []
         self._size = 0
@@ -187,15 +223,16 @@ class UsageReader:
     @property
     def refused(self) -> bool:
         """The provider sent an error in the place of an answer, so nothing is billed."""
-        return bool(self.error) and not self.started
+        return bool(self.error) and not self.started and not self.visible
 
     def usage(self) -> Usage | Doubtful | None:
-        """The response's usage so far: the start merged with the last, cumulative delta; None before there is one."""
+        """The response's usage so far: the start merged with the cumulative deltas; None before there is one."""
         if self._start is None or self._delta is None:
             return None
-        final = {key: value for key, value in self._delta.items() if value is not None}
         begun = {key: value for key, value in self._start["usage"].items() if key != "output_tokens"}
-        return understood(self._start.get("model"), {**begun, **final})  # the first count of output says nothing
+        if self._starts > 1:
+            return Doubtful("unknown", "a stream with more than one answer")
+        return understood(self._start.get("model"), merged(begun, self._delta))  # the first output says nothing
 
     def _line(self, line: bytes) -> None:
         if line.startswith(b"data:"):
@@ -217,11 +254,11 @@ class UsageReader:
             return
         match event:
             case {"type": "message_start", "message": {"usage": dict()} as message}:
-                self.started, self._start = True, message
+                self.started, self._start, self._starts = True, message, self._starts + 1
             case {"type": "message_start"}:
-                self.started = True
+                self.started, self._starts = True, self._starts + 1
             case {"type": "message_delta", "usage": dict() as usage}:
-                self._delta = usage
+                self._delta = merged(self._delta or {}, usage)
             case {"type": "message_stop"}:
                 self.complete = True
             case {"type": "error"}:
@@ -265,7 +302,9 @@ def read_json(body: bytes) -> Usage | Doubtful | None:
     return understood(message.get("model"), message["usage"])
 
 
-def usage_of(model: Any, raw: dict[str, Any]) -> Usage | None:
-    """The usage, if all of it is understood."""
-    found = understood(model, raw)
-    return found if isinstance(found, Usage) else None
+def as_asked(usage: Usage, facts: RequestFacts) -> Usage | Doubtful:
+    """The usage, with the speed and the region that were asked for where the answer does not say any."""
+    asked = {"speed": "fast" if facts.fast else "", "inference_geo": facts.geo}
+    silent = {key: value for key, value in asked.items() if value and not usage.raw.get(key)}
+    said = {key: value for key, value in usage.raw.items() if key != "model"}
+    return understood(usage.model, {**said, **silent}) if silent else usage

@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dayshift import claude_code, mounts, selftest, toolchain
+from dayshift import claude_code, mounts, toolchain
 from dayshift.guard.judge import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home, shipped_config
 from dayshift.prices import Prices, load_prices
 from dayshift.settings import Settings
+
+if TYPE_CHECKING:
+    from dayshift.selftest import Layer
 
 VENDOR = "https://api.anthropic.com"
 FREE_SPACE = 512 << 20  #: bytes below which no day is started
@@ -55,6 +59,8 @@ def prepare(
     home: Home, settings: Settings, environment: Mapping[str, str], rehearsal: bool, today: date
 ) -> Preparation:
     """Choose everything a day needs; Unprepared names all that is missing at once."""
+    from dayshift import selftest  # its server takes 0.3 s to import: `check` must not wait for it
+
     missing: list[str] = []
     if settings.sandbox != "none":
         missing += selftest.missing_tools()
@@ -66,13 +72,18 @@ def prepare(
     policy = _policy(home, missing)
     if missing or cli is None or policy is None:
         raise Unprepared(missing)
-    upstream = environment.get("ANTHROPIC_BASE_URL", VENDOR).rstrip("/")
+    upstream = upstream_of(environment)
     return Preparation(
         home=home, settings=settings, policy=policy, prices=prices_of(settings, today), cli=cli,
         tools=toolchain.detect(environment.get("PATH", ""), Path(environment.get("HOME", "/nonexistent"))),
         credential=credential, upstream=upstream, provider="rehearsal" if rehearsal else provider_of(upstream),
         subscription=subscription, environment=environment, rehearsal=rehearsal,
     )  # fmt: skip
+
+
+def upstream_of(environment: Mapping[str, str]) -> str:
+    """Where requests go."""
+    return environment.get("ANTHROPIC_BASE_URL", VENDOR).rstrip("/")
 
 
 def provider_of(upstream: str) -> str:
@@ -136,15 +147,17 @@ def _shared(home: Home) -> list[str]:
     return [reason] if reason else []
 
 
-def prove(prepared: Preparation) -> list[selftest.Layer]:
+def prove(prepared: Preparation) -> "list[Layer]":
     """Try the sandbox and the guard, layer by layer; nothing to try when the person chose `sandbox: none`."""
+    from dayshift import selftest
+
     if prepared.settings.sandbox == "none":
         return []
     path = ":".join(map(str, prepared.tools.path))
     return asyncio.run(selftest.prove(selftest.Subject(prepared.cli.path, prepared.tools.folders, path)))
 
 
-def must_hold(layers: list[selftest.Layer]) -> None:
+def must_hold(layers: "list[Layer]") -> None:
     """Unprepared unless every layer held."""
     broken = [f"the sandbox does not hold: {layer.name}: {layer.seen}" for layer in layers if not layer.held]
     if any(layer.name == "sandbox starts" and not layer.held for layer in layers):

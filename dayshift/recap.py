@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dayshift import markdown, spending
-from dayshift.budgets import called
+from dayshift.budgets import PLAN, called
 from dayshift.files import write_atomically, write_json
 from dayshift.home import Home
 from dayshift.money import Pico, shown, to_usd
@@ -65,8 +65,9 @@ def gather(books: Statement, month: str) -> Recap:
         account: {kind: books.by(kind, first, last, account=account) for kind in KINDS} for account in spending.ACCOUNTS
     }
     its = re.compile(rf"(.*/)?(month:{month}|day:{month}-\d\d)")
+    capped = [each for each in books.windows() if each.cap is not None and its.fullmatch(each.name)]
     return Recap(
-        month, tables, tuple(each for each in books.windows() if each.cap is not None and its.fullmatch(each.name)),
+        month, tables, tuple(sorted(capped, key=lambda each: each.name.startswith(PLAN))),  # dollars, then a plan's
         tuple(text for prefix in ("", "plan/") for text in books.notices(f"milestone:{prefix}month:{month}:")),
         tuple(each for each in books.overruns(first) if each.day <= last),
     )  # fmt: skip

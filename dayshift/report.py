@@ -22,7 +22,7 @@ from dayshift.money import Pico, shown, to_usd
 TEMPLATES = Path(__file__).parent / "templates"
 BY_URGENCY = ("halted", "failed", "waiting", "parked", "running", "verifying", "queued", "done", "cancelled")
 HEADLINE = ("done", "failed", "halted", "waiting", "parked")  # counted even when there is none
-AMOUNTS = frozenset({"cap", "spent", "reserved", "cost", "cli_cost"})
+AMOUNTS = frozenset({"cap", "spent", "elsewhere", "reserved", "left", "cost", "cli_cost"})
 MOST_NAMED = 6
 
 
@@ -35,6 +35,18 @@ class SpendRow:
     tokens: Tokens
     cost: Pico | None
     estimated: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """Where one budget stood when the report was written; `elsewhere` is what other use took of it."""
+
+    budget: str  #: as a person calls it
+    cap: Pico
+    spent: Pico
+    elsewhere: Pico
+    reserved: Pico
+    left: Pico
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,7 @@ class DayFacts:
     started_at: datetime | None
     ended_at: datetime | None  #: None while the day goes on
     timezone: str = "UTC"
+    budgets: tuple[BudgetRow, ...] = ()
     overruns: tuple[str, ...] = ()  #: answers that cost more than they could: what a cap stands on was wrong there
 
 
@@ -234,6 +247,7 @@ def as_json(facts: DayFacts) -> dict[str, Any]:
         },
         "layers": facts.layers,
         "guarantee": facts.guarantee,
+        "budgets": facts.budgets,
         "overruns": facts.overruns,
         "by_model": _by_key(facts.by_model),
         "by_task": _by_key(facts.by_task),

@@ -20,6 +20,7 @@ from dayshift.values import (
     Count,
     PhaseName,
     PriceRow,
+    ProjectName,
     RepoPath,
     Shares,
     TimeOfDay,
@@ -102,7 +103,7 @@ class Budget(Section):
     weekly_usd: Cap | None = None
     monthly_usd: Cap | None = None
     total_usd: Cap | None = None
-    projects: dict[str, Caps] = {}
+    projects: dict[ProjectName, Caps] = {}
     providers: dict[str, Caps] = {}
     phases: Annotated[tuple[Phase, ...], AfterValidator(_in_a_row)] = ()
     warn_at: Shares = (Decimal("0.75"),)

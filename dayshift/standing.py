@@ -51,12 +51,14 @@ def phase_of(day: date, budget: Budget, mark: Callable[[str], str | None]) -> Ph
 
 
 def standings(
-    budget: Budget, known: Iterable[Window], day: date, day_cap: Pico, phase: Phase | None, taken: Mapping[str, Pico]
-) -> tuple[Standing, ...]:
-    """Every budget with a cap that a request of that day can count in, the person's own first; `taken` by other use."""
+    budget: Budget, known: Iterable[Window], day: date, day_cap: Pico, phase: Phase | None, taken: Mapping[str, Pico],
+    project: str | None = None,
+) -> tuple[Standing, ...]:  # fmt: skip
+    """Every budget with a cap that a request of that day can count in, the person's own first; `taken` by other use.
+    With `project` also those it will have, though nothing was billed for it yet."""
     found = {window.name: window for window in known}
     caps: dict[str, Pico | None] = {}
-    for subject in _subjects(budget, found, day, day_cap):
+    for subject in _subjects(budget, found, day, day_cap, project):
         caps |= windows(budget, subject, day, phase)
     nothing = Window("", None, 0, 0)
     return tuple(
@@ -66,20 +68,20 @@ def standings(
     )
 
 
-def concerns(window: str, project: str) -> bool:
-    """Whether work on that project, by its path, counts in the budget."""
+def concerns(window: str, project: str, provider: str) -> bool:
+    """Whether work on that project, by its path, that this provider bills counts in the budget."""
     name = window.removeprefix(PLAN)
-    mine = (f"project:{project}/", f"project:{PurePath(project).name}/")
-    return not name.startswith("project:") or name.startswith(mine)
+    mine = (f"project:{project}/", f"provider:{provider}/")
+    return not name.startswith(("project:", "provider:")) or name.startswith(mine)
 
 
-def _subjects(budget: Budget, found: Iterable[str], day: date, day_cap: Pico) -> Iterator[Subject]:
+def _subjects(budget: Budget, found: Iterable[str], day: date, day_cap: Pico, project: str | None) -> Iterator[Subject]:
     """One for each project, provider and account that was ever billed or has a cap set."""
     names = set(found)
     accounts: list[Literal["api", "plan"]] = ["api"]
     if any(name.startswith(PLAN) for name in names):
         accounts = ["api", "plan"] if "total" in names else ["plan"]
-    projects, providers = _billed(names, "project:"), _billed(names, "provider:")
+    projects, providers = _billed(names, "project:") | ({project} if project else set()), _billed(names, "provider:")
     projects |= {key for key in budget.projects if key not in {PurePath(each).name for each in projects}}
     providers |= set(budget.providers)
     for account in accounts:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from dayshift.ledger_file import opened_for_reading
+from dayshift.ledger_file import explained, opened_for_reading
 from dayshift.model import Tokens
 from dayshift.money import Pico
 
@@ -215,10 +215,10 @@ class Statement:
 
 @contextmanager
 def statement(path: Path) -> Iterator[Statement | None]:
-    """The statement of the ledger in that file, for the block; None while there is no ledger yet."""
+    """The statement of the ledger in that file, for the block; None without one. Unusable if it is broken."""
     connection = opened_for_reading(path)
-    try:
-        yield Statement(connection) if connection else None
-    finally:
-        if connection:
-            connection.close()
+    if connection is None:
+        yield None
+        return
+    with explained(path, connection), closing(connection):
+        yield Statement(connection)

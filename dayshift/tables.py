@@ -8,14 +8,16 @@ Row = Sequence[str]
 
 
 def aligned(rows: Sequence[Row], left: int = 1) -> list[str]:
-    """One line each, the first `left` columns to the left, the others, numbers, to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
-    return ["  ".join(_cell(*each, left) for each in zip(row, widths, range(len(row)), strict=True)).rstrip()
-            for row in rows]  # fmt: skip
+    """One line each, the heading first. Numbers stand right; the first `left` columns and one without a name, left."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    words = [number < left or not name for number, name in enumerate(rows[0])]
+    return ["  ".join(map(_cell, row, widths, words)).rstrip() for row in rows]
 
 
-def _cell(text: str, room: int, column: int, left: int) -> str:
-    return text.ljust(room) if column < left else text.rjust(room)
+def _cell(text: str, room: int, words: bool) -> str:
+    return text.ljust(room) if words else text.rjust(room)
 
 
 def as_csv(rows: Iterable[Row]) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -108,6 +108,25 @@ def _phase(name: str) -> str:
     return name
 
 
+def _share(value: Any) -> Decimal:
+    """A part of one; the other ways to write a share get their cure."""
+    try:
+        share = Decimal(str(value))
+        if not isinstance(value, bool) and 0 < share <= 1:
+            return share
+    except InvalidOperation:
+        pass
+    raise ValueError(f"must be a share above 0, up to 1, such as 0.75 for 75 %, not {value!r}")
+
+
+def _project(name: str) -> str:
+    """A project as a request names it: by folder or by path; else ValueError, since no cap would ever find it."""
+    path = PurePosixPath(name)
+    if not re.fullmatch(r"/.*|[^/~][^/]*", name) or str(path) != name or {".", ".."} & {*path.parts, name}:
+        raise ValueError(f"{name!r} is no project; write its folder's name alone, or the whole path from `/`")
+    return name
+
+
 def _listed(value: Any) -> Any:
     """One value is a list of one."""
     return value if isinstance(value, list | tuple) else [value]
@@ -117,11 +136,12 @@ def _rising(numbers: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
     return tuple(sorted(set(numbers)))
 
 
+ProjectName = Annotated[str, AfterValidator(_project)]
 RepoPath = Annotated[str, AfterValidator(inside)]
 Count = Annotated[int, BeforeValidator(_number)]
 Dollars = Annotated[Decimal, BeforeValidator(_number), Field(ge=0)]
 Cap = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=1_000_000)]
-Share = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=1)]
+Share = Annotated[Decimal, BeforeValidator(_share)]
 Shares = Annotated[tuple[Share, ...], BeforeValidator(_listed), AfterValidator(_rising)]
 Amounts = Annotated[tuple[Cap, ...], BeforeValidator(_listed), AfterValidator(_rising)]
 PriceRow = Annotated[dict[Annotated[str, AfterValidator(_price)], Dollars], AfterValidator(_sane)]

@@ -119,9 +119,9 @@ class Counting(GroupCommit):
 
     handed_in = 0
 
-    async def write(self, change: Callable[[Ledger], T]) -> T:
+    async def write(self, change: Callable[[Ledger], T], lasting: bool = False) -> T:
         self.handed_in += 1
-        return await super().write(change)
+        return await super().write(change, lasting)
 
     async def pause(self) -> None:
         """Until all that was handed in is made."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -33,6 +34,7 @@ from dayshift.prices import Prices, load_prices
 from dayshift.settings import Budget
 from dayshift.statement import Statement
 from dayshift.states import Queued
+from dayshift.usage import understood
 from group_commit import GroupCommit
 from metrics import Ledger
 from teller import Teller
@@ -811,3 +813,49 @@ async def test_an_answer_is_charged_at_the_prices_of_the_day_its_request_was_adm
     await desk.admission.settle(later, used(10), "req")
     assert desk.books.spend(TODAY).settled == 10 * 2_000_000
     assert desk.books.spend("day:2026-11-21").settled == 10 * 20_000_000
+
+
+# --- what comes from outside ---------------------------------------------------------------------------
+
+
+async def test_a_booking_is_closed_also_if_another_process_held_the_ledger_for_long(desk: Desk) -> None:
+    booking = await desk.admit()
+    desk.ledger.connection.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(desk.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    settling = asyncio.ensure_future(desk.admission.settle(booking, used(10), "req"))
+    await asyncio.sleep(0.2)
+    other.execute("COMMIT")
+    other.close()
+    await asyncio.wait_for(settling, 10)
+    assert desk.books.spend(TODAY).reserved == 0
+
+
+async def test_a_ledger_that_cannot_be_written_lets_nothing_leave_and_says_so(desk: Desk) -> None:
+    (pages,) = desk.ledger.connection.execute("PRAGMA page_count").fetchone()
+    desk.ledger.connection.execute(f"PRAGMA max_page_count = {pages}")
+    outcomes = [await desk.admission.admit("task-1", BODY, {"x-claude-code-session-id": "s" * 9000}) for _ in range(9)]
+    refusal = outcomes[-1]
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.kind) == (503, "api_error")
+    assert "full" in refusal.message
+    assert desk.books.spend(TODAY).reserved == WORST * sum(isinstance(each, int) for each in outcomes)
+
+
+@pytest.mark.parametrize("model", ["\ud800", "a\nb", "\x1b[2J", "claude-" * 100, "/claude-x" * 100_000 + "\nx"])
+async def test_a_model_whose_name_is_no_name_is_the_agents_mistake_and_shown_to_nobody(desk: Desk, model: str) -> None:
+    refusal = await desk.refused(body(model=model))
+    assert (refusal.status, desk.told) == (400, [])
+    assert refusal.message.isprintable() and len(refusal.message) < 500
+
+
+@pytest.mark.parametrize(("asked", "times"), [({"speed": "fast"}, 20), ({"inference_geo": "us"}, 11)])
+async def test_an_answer_that_does_not_say_how_it_was_made_is_charged_as_it_was_asked_for(
+    desk: Desk, asked: dict[str, str], times: int
+) -> None:
+    model = "claude-opus-5-5"
+    booking = await desk.admission.admit("task-1", body(model=model, **asked), {})
+    assert isinstance(booking, int)
+    usage = understood(model, {"input_tokens": 10, "output_tokens": 20})
+    await desk.admission.settle(booking, usage, "req")
+    assert desk.books.spend(TODAY).settled == (10 * 4_000_000 + 20 * 20_000_000) * times // 10

@@ -3,7 +3,10 @@
 import csv
 import io
 import json
-from datetime import date
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from dayshift.settings import Budget
 from dayshift.statement import KINDS, Account
 from dayshift.states import Done, Running
 from metrics import Ledger
-from tests.command_line import NOON, add, run
+from tests.command_line import NOON, ROOT, add, environment, run
 
 TODAY = date(2126, 11, 20)  # later than any clock, so that it is today wherever this runs
 SHOP = "/home/me/shop"
@@ -270,3 +273,44 @@ def test_a_price_of_another_day_says_since_when_it_holds(home: Home) -> None:
     before, after = (rows_of(home, "--on", day)["claude-opus-4-6"] for day in ("2026-03-12", "2026-03-13"))
     assert (before["long_above"], before["since"]) == (200000, None)
     assert (after["long_above"], after["since"]) == (None, "2026-03-13")
+
+
+# --- when something is in the way --------------------------------------------------------------------
+
+
+def into(output: int, home: Home, *words: str) -> Any:
+    """The finished command, whose output went there."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "orchestrator.py"), "--home", str(home.root), *words],
+        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, env=environment(home), timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [["cost", "prices"], ["cost", "--csv"], ["cost", "--help"]])
+def test_a_reader_that_goes_away_early_is_no_error(spent: Home, words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = into(writer, spent, *words)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_full_disk_is_no_fault_of_the_program(spent: Home) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = into(full.fileno(), spent, "cost")
+    assert (ended.returncode, ended.stderr) == (3, b"the output: No space left on device\n")
+
+
+def test_a_ledger_with_a_broken_page_is_refused_with_the_cure(spent: Home) -> None:
+    path = spent.ledger(rehearsal=False)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\x5a" * (len(content) - 4096))
+    for words in (["cost"], ["cost", "reprice"], ["cost", "rewind", f"{datetime.now(UTC):%Y-%m-%d}"]):
+        ended = run(spent, *words)
+        assert (ended.returncode, "Traceback" in ended.stderr) == (3, False), words
+        assert "to begin with an empty ledger" in ended.stderr, words
+    points = {each["name"]: each for each in json.loads(run(spent, "doctor", "--json").stdout)}
+    assert not points["ledger"]["ok"]
+    assert "to begin with an empty ledger" in points["ledger"]["found"]

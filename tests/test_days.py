@@ -84,7 +84,7 @@ def test_reviewed_and_rehearsed_work_makes_room_for_the_new_day(known, rehearsal
     house.happens(hands_in(task("a"), request="start"))
     assert house.calls() == f"discard a of {known.day:%d}, start a1"
     assert house["a"].rehearsal == rehearsal
-    assert house.desk.replies == [("start", ("1 tasks of 2026-11-20 taken in",), True)]
+    assert house.desk.replies == [("start", ("1 task of 2026-11-20 taken in",), True)]
 
 
 def test_ids_that_stand_for_work_of_another_kind_are_taken() -> None:

@@ -1,10 +1,11 @@
 """The gateway on a real socket before a real upstream: what passes, what is booked, what breaks and how."""
 
 import asyncio
+import gzip
 import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from dayshift.clock import SystemClock
 from dayshift.events import Event, ProviderLimited
 from dayshift.exchange import Upstream
 from dayshift.gate import Gate, Passage
-from dayshift.gateway import Gateway
+from dayshift.gateway import AT_ONCE, CONNECTIONS, Gateway
 from dayshift.limits import Kind, Limit, PlanWindow
 from dayshift.messages import UsageReader as StreamReader
 from dayshift.meter import Refusal, UsageReader
@@ -50,11 +51,18 @@ class Till:
         self.voided: list[int] = []
         self.cuts: list[int] = []
         self.most: int | None = None  #: bytes of an answer it lets pass
+        self.cannot_hold: Tokens | None = None
+        self.slow: set[str] = set()  #: tasks that wait for headroom
+        self.headroom = asyncio.Event()
+        self.asked = 0
         self.refusal: Refusal | None = None
         self.open = asyncio.Event()
         self.open.set()
 
     async def admit(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> Refusal | int:
+        self.asked += 1
+        if task_id in self.slow:
+            await self.headroom.wait()
         await self.open.wait()
         if self.refusal:
             return self.refusal
@@ -72,6 +80,8 @@ class Till:
         self.cuts.append(booking)
 
     async def settle(self, booking: int, usage: Usage | Doubtful | None, request_id: str) -> None:
+        if self.cannot_hold and isinstance(usage, Usage) and usage.tokens == self.cannot_hold:
+            raise OverflowError("too large")
         assert booking not in self.settled
         self.settled[booking] = usage.tokens if isinstance(usage, Usage) else None
         self.ids.append(request_id)
@@ -152,7 +162,7 @@ class House:
         self.gate = Gate(SystemClock(), self.told.append, lambda: 0.0)
         self.gateway = Gateway(
             till, self.hook, HOOK, lambda task: Upstream(vendor.url, self.credential), self.gate, SystemClock(),
-            self.plan.append,
+            self.plan.append, unread_seconds=0.3,
         )  # fmt: skip
 
     async def hook(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
@@ -249,6 +259,21 @@ async def test_the_real_credential_takes_the_place_of_whatever_the_agent_sends(
     assert "dummy" not in str(dict(seen))
     assert {name: seen[name] for name in credential} == credential
     assert len({"x-api-key", "authorization"} & {name.lower() for name in seen}) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [({}, "oauth-2025-04-20"), ({"Anthropic-Beta": "a,b"}, "a,b,oauth-2025-04-20"),
+     ({"anthropic-beta": "oauth-2025-04-20,c"}, "oauth-2025-04-20,c")],
+)  # fmt: skip
+async def test_a_plans_token_never_goes_without_its_beta(house: House, asked: dict[str, str], sent: str) -> None:
+    """An agent that left it out would be refused as if the token were lost, and all agents with it."""
+    house.credential = {"authorization": "Bearer real"}
+    await house.ask(**asked)
+    assert house.vendor.seen[0][1].getall("anthropic-beta") == [sent]  # type: ignore[attr-defined]
+    house.credential = {"x-api-key": "real"}
+    await house.ask(**asked)
+    assert house.vendor.seen[1][1].get("anthropic-beta") == asked.get("Anthropic-Beta", asked.get("anthropic-beta"))
 
 
 async def test_the_first_words_arrive_before_the_last_are_sent(house: House) -> None:
@@ -443,6 +468,129 @@ async def test_an_upstream_that_hangs_up_without_a_word_counts_at_its_worst(hous
     assert (house.till.voided, house.till.settled) == ([], {1: None})
 
 
+# --- agents and upstreams that mean harm -----------------------------------------------------------------
+
+
+async def sent_raw(house: House, head: bytes, body: bytes) -> None:
+    """Bytes as no client sends them; returns when the agent hears something."""
+    reader, writer = await asyncio.open_unix_connection(str(house.socket))
+    writer.write(head + b"Host: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    async with asyncio.timeout(PATIENCE):
+        await reader.readline()
+    writer.close()
+
+
+async def test_a_request_is_booked_by_the_path_it_takes(house: House) -> None:
+    """`%2F` is a slash for some and a letter for others."""
+    await sent_raw(house, b"POST /v1/messages%2Fcount_tokens HTTP/1.1\r\n", json.dumps(BODY).encode())
+    assert (house.vendor.seen, house.till.admitted) == ([], [])
+
+
+async def test_the_body_goes_on_as_it_was_measured_whatever_it_came_as(house: House) -> None:
+    packed = gzip.compress(json.dumps(BODY).encode())
+    headers = {"content-encoding": "gzip", "content-type": "application/json; charset=utf-7", "x-plain": "1"}
+    async with house.agent() as agent, agent.post("/v1/messages", data=packed, headers=headers) as response:
+        assert response.status == 200
+    _, seen, body = house.vendor.seen[0]
+    assert house.till.admitted == [body] == [json.dumps(BODY).encode()]
+    assert "content-encoding" not in seen
+    assert (seen["content-type"], seen["x-plain"]) == ("application/json", "1")
+
+
+async def test_an_upstream_that_never_says_continue_is_not_waited_for(house: House) -> None:
+    async with house.agent() as agent, agent.post("/v1/messages", json=BODY, expect100=True) as response:
+        assert response.status == 200
+    assert "expect" not in house.vendor.seen[0][1]
+
+
+async def test_a_booking_that_fails_is_made_at_its_worst_and_never_stays_open(house: House) -> None:
+    """As with a usage that the ledger's columns cannot hold."""
+    house.till.cannot_hold = EXACT
+    with pytest.raises(aiohttp.ClientError):
+        await house.ask()
+    assert house.till.settled == {1: None}
+    house.till.cannot_hold = None
+    assert (await house.ask())[0] == 200
+
+
+async def test_an_answer_that_is_left_unread_holds_its_reservation_for_a_bounded_time(house: House) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await begun(request)
+        await response.write(STREAM[0])
+        for _ in range(200):
+            await response.write(b": " + b"x" * 100_000 + b"\n")
+        await response.write(b"".join(STREAM[1:]))
+        return response
+
+    house.vendor.answer = answer
+    reader, writer = await asyncio.open_unix_connection(str(house.socket), limit=1)
+    body = json.dumps(BODY).encode()
+    writer.write(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    await until(lambda: house.till.settled)
+    assert house.till.settled == {1: EXACT}
+    writer.close()
+    del reader
+
+
+async def test_one_agent_cannot_take_more_places_than_it_has(house: House) -> None:
+    house.till.open.clear()
+    other = house.socket.with_name("other.sock")
+    await house.gateway.open("task-2", other)
+    asked = [asyncio.create_task(house.ask()) for _ in range(AT_ONCE)]
+    await until(lambda: house.till.asked == AT_ONCE)
+    assert [(await house.ask())[0] for _ in range(5)] == [429] * 5
+    house.till.open.set()
+    assert {(await each)[0] for each in asked} == {200}
+    assert (await house.ask())[0] == 200
+    house.socket = other
+    assert (await house.ask())[0] == 200
+
+
+async def test_one_agent_cannot_take_all_connections(house: House) -> None:
+    async def connected() -> bool:
+        """Whether the gateway lets one more connection stand."""
+        reader, writer = await asyncio.open_unix_connection(str(house.socket))
+        opened.append(writer)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5 if len(opened) > CONNECTIONS else 0.001):
+                return await reader.read(1) != b""
+        return True
+
+    opened: list[asyncio.StreamWriter] = []
+    assert [await connected() for _ in range(CONNECTIONS + 3)] == [True] * CONNECTIONS + [False] * 3
+    for writer in opened[:10]:
+        writer.close()
+    await until(lambda: all(writer.is_closing() for writer in opened[:10]))
+    await asyncio.sleep(0.05)
+    assert (await house.ask())[0] == 200
+    for writer in opened:
+        writer.close()
+
+
+async def test_a_limit_on_counting_tokens_stops_no_message(house: House) -> None:
+    house.vendor.answer = refusing(429, "rate_limit_error", **{"retry-after": "3000"})
+    assert (await house.ask("/v1/messages/count_tokens"))[0] == 429
+    assert house.gate.limit is None
+    house.vendor.answer = streamed
+    assert (await house.ask())[0] == 200
+
+
+async def test_a_probe_that_waits_for_headroom_lets_another_one_try(house: House) -> None:
+    house.gate.doubt(Limit(Kind.overloaded))
+    house.till.slow.add("task-1")
+    other = house.socket.with_name("other.sock")
+    await house.gateway.open("task-2", other)
+    first = asyncio.create_task(house.ask())
+    await until(lambda: house.gateway.busy("task-1"))
+    await asyncio.sleep(0.05)
+    house.socket = other
+    async with asyncio.timeout(PATIENCE):
+        assert (await house.ask())[0] == 200
+    assert not first.done()
+    house.till.headroom.set()
+    assert (await asyncio.wait_for(first, PATIENCE))[0] == 200
+
+
 # --- the gate at the provider --------------------------------------------------------------------------
 
 
@@ -485,7 +633,7 @@ async def test_a_burst_that_is_refused_is_followed_by_one_request_and_then_by_al
 
 @pytest.mark.parametrize(
     ("status", "kind", "refused_with"),
-    [(401, "authentication_error", 403), (402, "billing_error", 402), (403, "permission_error", 403)],
+    [(401, "authentication_error", 403), (402, "billing_error", 402), (403, "authentication_error", 403)],
 )
 async def test_once_the_key_or_the_credit_is_gone_nothing_leaves_any_more(
     house: House, status: int, kind: str, refused_with: int

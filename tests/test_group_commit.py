@@ -175,3 +175,49 @@ def test_a_loop_that_has_ended_before_its_writes_does_not_stop_the_others(tmp_pa
     books = Ledger.open(tmp_path / "ledger.sqlite3")
     assert books.spend(TODAY).reserved == 7
     books.close()
+
+
+async def test_a_file_that_is_held_longer_than_a_writer_waits_only_delays_as_well(desk: Desk, tmp_path: Path) -> None:
+    await desk.writer.write(lambda ledger: None)  # the thread is idle now
+    desk.ledger.connection.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = [asyncio.ensure_future(desk.writer.write(reserve(3))) for _ in range(2)]
+    await asyncio.sleep(0.3)
+    assert not any(each.done() for each in writing)
+    other.execute("COMMIT")
+    other.close()
+    assert len({each.id for each in await asyncio.wait_for(asyncio.gather(*writing), 10)}) == 2
+
+
+async def test_a_file_that_is_held_for_good_does_not_keep_it_from_closing(desk: Desk, tmp_path: Path) -> None:
+    await desk.writer.write(lambda ledger: None)
+    desk.ledger.connection.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.ensure_future(desk.writer.write(reserve(3), lasting=True))
+    await asyncio.sleep(0.1)
+    await asyncio.wait_for(desk.close(), 10)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        await writing
+    other.close()
+
+
+async def test_what_must_last_is_made_as_soon_as_the_disk_has_room_and_the_rest_is_told(desk: Desk) -> None:
+    await desk.writer.write(lambda ledger: None)
+    (pages,) = desk.ledger.connection.execute("PRAGMA page_count").fetchone()
+    desk.ledger.connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def large(name: str) -> Callable[[Ledger], str]:
+        return lambda ledger: ledger.remember(name, "x" * 100_000)
+
+    lasting = asyncio.ensure_future(desk.writer.write(large("lasting"), lasting=True))
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        await desk.writer.write(large("other"))
+    assert not lasting.done()
+    lasting.cancel()  # who hands it in may go
+    desk.ledger.connection.execute("PRAGMA max_page_count = 100000")
+    async with asyncio.timeout(10):
+        while desk.books.mark("lasting") is None:
+            await asyncio.sleep(0.05)
+    assert desk.books.mark("other") is None

@@ -17,6 +17,7 @@ LEAVES = {
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
 JOINS = {
     "audit": {"git", "workspace"},
+    "bill": {"usage"},
     "budgets": {"settings"},
     "claude_code": {"sandbox"},
     "commandline": {"home"},
@@ -25,12 +26,12 @@ JOINS = {
     "fleet": {"decisions"},
     "exchange": {"gate", "meter"},
     "gateway": {"exchange", "gate", "meter"},
-    "harvest": {"other_use", "transcripts", "valuation"},
+    "harvest": {"bill", "other_use", "transcripts", "valuation"},
     "hook": {"claude_code"},
     "live": {"status"},
     "messages": {"usage"},
     "hold": {"messages", "prices"},
-    "other_use": {"ledger_file", "transcripts", "valuation"},
+    "other_use": {"bill", "ledger_file", "transcripts", "valuation"},
     "preparation": {
         "claude_code", "guard", "mounts", "prices", "selftest", "settings", "toolchain",
     },
@@ -38,8 +39,8 @@ JOINS = {
     "selftest": {"claude_code", "exchange", "gateway", "git", "messages", "meter", "rehearsal", "sandbox", "script",
         "workspace"},
     "spool": {"holder"},
-    "transcripts": {"messages"},
-    "valuation": {"prices", "transcripts"},
+    "transcripts": {"bill"},
+    "valuation": {"bill", "prices"},
     "verification": {"workspace"},
     "first_request": {"hold", "messages", "prices", "settings"},
     "forecast": {"plan", "statement"},

@@ -13,7 +13,7 @@ from dayshift.booking import Admitted, Reservation, Spend
 from dayshift.budgets import week
 from dayshift.files import Unusable
 from dayshift.ledger_file import MIGRATIONS, WEEK, backups, opened, opened_for_reading
-from dayshift.statement import Statement, Window
+from dayshift.statement import Statement, Window, statement
 from metrics import Ledger
 
 DAY = date(2026, 11, 20)
@@ -190,6 +190,31 @@ def test_a_broken_ledger_is_refused_and_the_cure_that_is_named_works(path: Path,
     harm(path)  # type: ignore[operator]
     subprocess.run(["sh", "-ec", refused(path).partition("missing in it): ")[2]], check=True)
     assert (path.parent / "ledger.broken-2").is_dir() and (path.parent / "ledger.broken-1").is_dir()
+
+
+def test_a_ledger_that_breaks_off_while_it_is_read_is_refused_with_the_cure(path: Path) -> None:
+    spent_much(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\x5a" * (len(content) - 4096))
+    with pytest.raises(Unusable, match="malformed\\nto go on with the newest backup"), statement(path) as books:
+        assert books is not None
+        books.by("task")
+
+
+def test_an_emptied_ledger_is_not_taken_for_a_new_one(path: Path) -> None:
+    spent_much(path)
+    path.write_bytes(b"")
+    for open_it in (opened, opened_for_reading):
+        with pytest.raises(Unusable, match="the file is empty\\nto go on with the newest backup"):
+            open_it(path)
+
+
+def test_what_cannot_be_opened_is_said_in_words(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(Unusable, match="unable to open database file; it must be a file in a folder"):
+        opened(path)
+    with pytest.raises(Unusable, match=r"ledger\.sqlite3: "):
+        opened_for_reading(path)
 
 
 def test_the_cure_without_a_backup_begins_with_an_empty_ledger(path: Path) -> None:

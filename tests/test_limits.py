@@ -71,8 +71,9 @@ def classified(status: int, body: bytes = b"", **headers: str) -> Limit | None:
         (403, {}, error("billing_error"), Kind.credit),
         (401, {}, error("authentication_error", "invalid x-api-key"), Kind.authentication),
         (401, {}, b"", Kind.authentication),
-        (403, {}, error("permission_error"), Kind.authentication),
+        (403, {}, error("authentication_error"), Kind.authentication),
         (403, {}, error("authentication_error", "OAuth token has been revoked"), Kind.authentication),
+        (403, {}, error("permission_error", "Your API key cannot use this model"), None),  # one agent's own trouble
         (403, {}, b"<html>a proxy's own words</html>", None),
         (400, {}, error("invalid_request_error", "max_tokens: too large"), None),
         (404, {}, error("not_found_error"), None),
@@ -81,6 +82,14 @@ def classified(status: int, body: bytes = b"", **headers: str) -> Limit | None:
         (400, {}, b"[" * 100_000, None),
         (400, {}, b'{"error": "credit balance is too low"}', None),
         (400, {}, b'["credit balance is too low"]', None),
+        # an agent's own words, repeated to it
+        (400, {}, error("invalid_request_error", "tools.0.type: 'credit balance is too low' is not one of"), None),
+        (
+            400,
+            {},
+            error("invalid_request_error", "Your credit balance is too low: Extra inputs are not permitted"),
+            None,
+        ),
     ],
 )
 def test_an_answer_is_taken_for_what_it_is(

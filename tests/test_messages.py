@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift.messages import EVENT_LIMIT, IMAGE, SLACK, TYPED_TOOL, UsageReader, quote_bounds, read_json, usage_of
+from dayshift.messages import EVENT_LIMIT, IMAGE, SLACK, TYPED_TOOL, UsageReader, quote_bounds, read_json
 from dayshift.model import Doubtful, Tokens, Usage
-from dayshift.usage import recorded
+from dayshift.usage import recorded, understood
 
 HELLO = {"model": "claude-sonnet-5-5", "max_tokens": 8000, "messages": [{"role": "user", "content": "hello"}]}
 CACHED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
@@ -105,6 +105,7 @@ def test_what_changes_the_price_is_read(fields: dict[str, Any], expected: dict[s
         (said({"type": "document", "source": {"type": "base64", "data": "JVBERi0="}}), "document by base64"),
         (said({"type": "document", "source": {"type": "url", "url": "https://x"}}), "document by url"),
         (said({"type": "container_upload", "file_id": "f"}), "container_upload"),
+        (said({"type": "tool_result", "content": {"type": "image", "source": {"type": "file"}}}), "image by file"),
         (said({"type": "something_new", "file_id": "f"}), "something_new"),
         (said({"type": "tool_result", "content": [{"type": "image", "source": {"type": "file"}}]}), "image by file"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tool web_search_20250305"),
@@ -150,6 +151,26 @@ def test_an_image_in_a_tools_input_is_text_and_counts_by_its_bytes() -> None:
     assert quote_bounds(request).max_input_tokens == len(request) + SLACK
 
 
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_letter_that_may_be_spelt_out_counts_as_what_it_becomes(escaped: bool) -> None:
+    """U+FDFA has three bytes; its compatibility form is eighteen letters in thirty-three bytes."""
+    messages = [{"role": "user", "content": "\ufdfa" * 1000}]
+    request = json.dumps({**HELLO, "messages": messages}, ensure_ascii=escaped).encode()
+    assert quote_bounds(request).max_input_tokens > 33_000
+    plain = json.dumps({**HELLO, "messages": [{"role": "user", "content": "Grüße €"}]}, ensure_ascii=False).encode()
+    assert quote_bounds(plain).max_input_tokens == len(plain) + SLACK
+
+
+def test_a_tool_that_is_referred_to_again_counts_again() -> None:
+    tool = {"name": "large", "description": "d" * 10_000, "input_schema": {}}
+    refers = {"type": "tool_result", "tool_use_id": "a", "content": [{"type": "tool_reference", "tool_name": "large"}]}
+    bounds = [
+        quote_bounds(request).max_input_tokens - len(request)
+        for request in (body(tools=[tool], **said(*[refers] * times)) for times in (0, 1, 2, 5))
+    ]
+    assert bounds == [SLACK, SLACK, SLACK + len(json.dumps(tool)), SLACK + 4 * len(json.dumps(tool))]
+
+
 def test_a_tool_named_only_by_its_type_adds_its_hidden_description() -> None:
     request = body(tools=[{"type": "bash_20250124", "name": "bash"}])
     assert quote_bounds(request).max_input_tokens == len(request) + SLACK + TYPED_TOOL
@@ -162,6 +183,7 @@ def test_a_tool_named_only_by_its_type_adds_its_hidden_description() -> None:
         (b"\xff\xfe{\x00", "not JSON"),
         (b"[1]", "not a JSON object"),
         (b"[" * 200_000, "not JSON|too deeply"),
+        (body(messages=[{}] * 600_000), "brackets"),
         (json.dumps({"model": "m", "messages": []}).encode(), "max_tokens"),
         (json.dumps({"max_tokens": 1, "messages": []}).encode(), "names no model"),
         (body(max_tokens=0), "max_tokens"),
@@ -395,7 +417,6 @@ ONE = {"type": "message", "input_tokens": 3, "output_tokens": 4}
 )  # fmt: skip
 def test_what_is_not_understood_is_named_and_never_counted_as_nothing(usage: dict[str, Any], field: str) -> None:
     assert read_json(answer(**usage)) == Doubtful("m", field)
-    assert usage_of("m", {"input_tokens": 3, "output_tokens": 4, **usage}) is None
 
 
 def test_a_name_of_any_length_is_cut() -> None:
@@ -461,3 +482,35 @@ def test_text_that_speaks_of_messages_is_seen_like_any_other() -> None:
         reader.feed(f"event: content_block_delta\ndata: {delta}\n\n".encode())
         seen.append(reader.visible)
     assert min(seen) >= 490
+
+
+# --- answers that do not keep to the format --------------------------------------------------------------
+
+
+def test_no_count_is_ever_less_than_one_that_was_said() -> None:
+    less = {"type": "message_delta", "usage": {"output_tokens": 1, "input_tokens": 0, "cache_creation_input_tokens": 0,
+            "cache_creation": {"ephemeral_1h_input_tokens": 0}}}  # fmt: skip
+    assert_whole(read(sse(START, PING, LAST, less, STOP)))
+    assert_whole(read(sse(START, PING, LAST, STOP, less)))
+
+
+@pytest.mark.parametrize("stream", [(START, LAST, START, EARLY, STOP), (START, LAST, STOP, START, EARLY, STOP)])
+def test_a_stream_with_two_answers_is_in_doubt(stream: tuple[dict[str, Any], ...]) -> None:
+    assert isinstance(read(sse(*stream)).usage(), Doubtful)
+
+
+def test_a_stream_that_showed_text_before_its_error_may_be_billed() -> None:
+    assert not read(sse(TEXT, ERROR)).refused
+    assert read(sse(ERROR)).refused
+
+
+@pytest.mark.parametrize("count", [10**9, 10**19, -1, 10**4000])
+def test_a_count_that_no_answer_has_is_in_doubt(count: int) -> None:
+    found = read_json(answer(output_tokens=count))
+    assert isinstance(found, Doubtful) and found.field.startswith("output_tokens=")
+
+
+@pytest.mark.parametrize("model", ["\ud800", "a\x1b[2J", "m" * 10_000])
+def test_a_model_that_cannot_be_shown_is_in_doubt_and_not_shown(model: str) -> None:
+    found = understood(model, {"input_tokens": 1, "output_tokens": 1})
+    assert found == Doubtful("unknown", "model")

@@ -124,6 +124,21 @@ def test_what_an_agent_may_have_named_is_inert(home: Home, ledger: Ledger) -> No
     assert "<b>" not in text.replace("`2026-11-01/t\\|<b>x</b> # Title`", "")
 
 
+def test_the_caps_of_dollars_stand_before_those_of_a_plan(home: Home, ledger: Ledger) -> None:
+    spend(ledger, date(2026, 10, 5), "1")
+    spend(ledger, date(2026, 10, 6), "1", "plan")
+    on_a_plan = [each.name.startswith("plan/") for each in gathered(home, "2026-10").budgets]
+    assert on_a_plan == sorted(on_a_plan) and {*on_a_plan} == {True, False}
+
+
+def test_a_request_whose_end_is_unknown_is_named_by_number(home: Home, ledger: Ledger) -> None:
+    outcome = reserve(ledger, date(2026, 10, 5), "1")
+    assert isinstance(outcome, Admitted)
+    ledger.settle_unknown(outcome.id, NOON)
+    said = "Of it $1.00 is the most that 1 request can have cost whose end is unknown."
+    assert said in recap.render(gathered(home, "2026-10"))
+
+
 def test_report_shows_the_recap_of_a_month(home: Home, ledger: Ledger) -> None:
     spend(ledger, date(2026, 10, 1), "1")
     path = recap.write(home, gathered(home, "2026-10"))

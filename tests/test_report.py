@@ -17,6 +17,7 @@ from dayshift.model import Answer, Blocked, Check, DiffStat, Finding, Question, 
 from dayshift.money import from_usd
 from dayshift.report import (
     AuditLine,
+    BudgetRow,
     DayFacts,
     SpendRow,
     as_json,
@@ -488,3 +489,14 @@ def test_shares_round_down_and_unknown_stays_unknown(part: int | None, whole: in
 def test_drift_is_signed_and_unknown_without_a_cost() -> None:
     assert drift(975, 1000) == "-2.5 %"
     assert drift(975, None) == drift(975, 0) == "unknown"
+
+
+def test_every_budget_says_where_it_stands_with_all_that_counts_in_it() -> None:
+    row = BudgetRow("the cap of 2026-11-20", *map(from_usd, (20, 3, 2, 1, 14)))
+    assert "| budget" not in render_markdown(rich_day())
+    told = render_markdown(replace(rich_day(), budgets=(row,)))
+    assert "| the cap of 2026-11-20 | $20.00 | $3.00 | $2.00 | $1.00 | $14.00 |\n" in told
+    assert as_json(replace(rich_day(), budgets=(row,)))["budgets"] == [
+        {"budget": "the cap of 2026-11-20", "cap_usd": "20.00", "spent_usd": "3.00", "elsewhere_usd": "2.00",
+         "reserved_usd": "1.00", "left_usd": "14.00"}
+    ]  # fmt: skip

@@ -104,7 +104,7 @@ def test_every_error_of_file_and_variables_is_told_at_once(home: Home) -> None:
         ("budget: {daily_usd: .inf}", "budget.daily_usd: must be a number such as 20 or 7.50, not '.inf'"),
         ("budget: {daily_usd: 1e999}", "budget.daily_usd: must be a number such as 20 or 7.50, not inf"),
         ("budget: {daily_usd: 0}", "budget.daily_usd: must be greater than 0, not 0"),
-        ("budget: {warn_at: 75}", "budget.warn_at[0]: must be less than or equal to 1, not 75"),
+        ("budget: {warn_at: 75}", "budget.warn_at[0]: must be a share above 0, up to 1, such as 0.75 for 75 %, not 75"),
         ("budget:", "budget: must be a mapping (`key: value` lines), not empty"),
         ("agent: {tools: []}", "agent.tools: is empty; give at least one"),
         (
@@ -153,10 +153,15 @@ SPRINT, ONGOING = "{name: sprint, days: 10, total_usd: 30}", "{name: ongoing, da
         ("phases: [{name: Sprint 1}]", "phases[0].name: 'Sprint 1' is no name of a phase; "
          "use up to 31 lower-case letters, digits and dashes"),
         ("phases: [{name: a, weekly_usd: 3}]", "phases[0].weekly_usd: is not a key here; did you mean `daily_usd`?"),
-        ("warn_at: [0.5, 75]", "warn_at[1]: must be less than or equal to 1, not 75"),
-        ("warn_at: 0", "warn_at[0]: must be greater than 0, not 0"),
+        ("warn_at: [0.5, 75]", "warn_at[1]: must be a share above 0, up to 1, such as 0.75 for 75 %, not 75"),
+        ("warn_at: 0", "warn_at[0]: must be a share above 0, up to 1, such as 0.75 for 75 %, not 0"),
         ("mode: loose", "mode: must be 'strict' or 'paced', not 'loose'"),
         ("include_other_use: maybe", "include_other_use: must be true or false, not 'maybe'"),
+        ("warn_at: [75%]", "warn_at[0]: must be a share above 0, up to 1, such as 0.75 for 75 %, not '75%'"),
+        ("warn_at: [true]", "warn_at[0]: must be a share above 0, up to 1, such as 0.75 for 75 %, not True"),
+        *((f"projects: {{{name}: {{daily_usd: 5}}}}", f"projects.{name}: '{name}' is no project; "
+           "write its folder's name alone, or the whole path from `/`")
+          for name in ("../shop", "~/shop", "/src/shop/", "src/shop", "/src/../shop")),
         ("projects: {shop: 5}", "projects.shop: must be a mapping (`key: value` lines), not 5"),
         ("projects: {shop: {dayly_usd: 5}}", "projects.shop.dayly_usd: is not a key here; did you mean `daily_usd`?"),
         ("providers: [anthropic]", "providers: must be a mapping (`key: value` lines), not a list"),

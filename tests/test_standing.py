@@ -53,6 +53,14 @@ def test_a_plan_has_budgets_of_its_own_once_it_paid(names: list[str], windows: l
     assert [each.window for each in standings(Budget(), known, DAY, USD, None, {})] == windows
 
 
+def test_a_project_named_by_path_and_by_folder_has_the_budget_of_its_path_alone() -> None:
+    budget = Budget(projects={"shop": Caps(total_usd=Decimal(3)), "/src/shop": Caps(total_usd=Decimal(2))})
+    found = {each.window: each.cap for each in standings(budget, [], DAY, USD, None, {}, "/src/shop")}
+    assert found == {"day:2026-11-20": USD, "project:/src/shop/total": 2 * USD}
+    found = {each.window: each.cap for each in standings(budget, [], DAY, USD, None, {}, "/b/shop")}
+    assert found["project:/b/shop/total"] == 3 * USD
+
+
 def test_a_configured_project_has_its_budget_before_it_spent_anything() -> None:
     budget = Budget(projects={"shop": Caps(total_usd=Decimal(3)), "web": Caps(daily_usd=Decimal(2))})
     known = [Window("project:/home/me/shop/total", None, USD, 0)]
@@ -77,10 +85,10 @@ def test_the_phase_in_force_follows_the_ledgers_marks() -> None:
 @pytest.mark.parametrize(
     ("window", "does"),
     [
-        ("day:2026-11-20", True), ("provider:x/total", True), ("project:/a/shop/total", True),
-        ("plan/project:/a/shop/total", True), ("project:shop/total", True), ("project:/b/shop/total", False),
-        ("project:/a/shop2/total", False),
+        ("day:2026-11-20", True), ("provider:x/total", False), ("provider:anthropic/total", True),
+        ("project:/a/shop/total", True), ("plan/project:/a/shop/total", True), ("project:shop/total", False),
+        ("project:/b/shop/total", False), ("project:/a/shop2/total", False),
     ],
 )  # fmt: skip
-def test_a_budget_concerns_work_on_its_own_project(window: str, does: bool) -> None:
-    assert concerns(window, "/a/shop") is does
+def test_a_budget_concerns_work_on_its_own_project_that_its_provider_bills(window: str, does: bool) -> None:
+    assert concerns(window, "/a/shop", "anthropic") is does

@@ -15,6 +15,14 @@ def test_the_key_stands_left_and_numbers_stand_right() -> None:
     assert aligned([]) == []
 
 
+def test_words_in_a_column_without_a_name_begin_under_one_another() -> None:
+    assert aligned([("budget", "left", ""), ("day", "$9.00", "[--] 4 %"), ("week", "$8.00", "[#-] 50 %")]) == [
+        "budget   left",
+        "day     $9.00  [--] 4 %",
+        "week    $8.00  [#-] 50 %",
+    ]
+
+
 def test_csv_has_crlf_and_quotes_what_needs_it_and_reads_back() -> None:
     rows = [("a", "b"), ('say "hi", twice', "two\nlines"), ("", "Ü")]
     text = as_csv(rows)

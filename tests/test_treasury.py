@@ -184,3 +184,20 @@ def test_prices_are_those_of_the_day_asked_for(office: Office) -> None:
 
     assert office.lived(found)
     assert datetime(2026, 11, 20, tzinfo=UTC).date() == NINE.date()
+
+
+def test_a_write_that_the_ledger_does_not_take_does_not_end_the_day(office: Office) -> None:
+    async def live(treasury: Treasury) -> None:
+        await spend(treasury, 8)
+        other = office.read()
+        other.connection.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON notice BEGIN SELECT RAISE(ABORT, 'as on a full disk'); END"
+        )
+        await treasury.look([])
+        assert other.untold()
+        other.connection.execute("DROP TRIGGER full")
+        await treasury.look([])
+        assert not other.untold()
+        other.close()
+
+    office.lived(live)

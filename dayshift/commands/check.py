@@ -1,6 +1,7 @@
 """`check`: read a day file without running it."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from dayshift.forecast import Forecast, beyond, left
 from dayshift.home import Home
 from dayshift.model import Day, Task
 from dayshift.money import Pico, shown, to_usd
-from dayshift.preparation import Unprepared, policy_of, prices_of
+from dayshift.preparation import Unprepared, policy_of, prices_of, provider_of, upstream_of
 from dayshift.prices import Prices, Unpriced
 from dayshift.settings import Settings
 from dayshift.standing import Standing, concerns
@@ -163,16 +164,16 @@ def _tasks(count: int) -> str:
 
 
 def _outlook(context: Context, day: Day, settings: Settings) -> Outlook:
-    cap = dayfile.day_cap(day, settings)
+    cap, mine = dayfile.day_cap(day, settings), str(git.find(Path(day.project)).work_tree)
     with statement(context.home.ledger(rehearsal=False)) as books:
         today = outlook.today(settings, SystemClock(), books)
         prices, past = prices_of(settings, today), books.past_tasks() if books else ()
         whole = {task.id: outlook.likely(task, prices, past) for task in day.tasks}
-        standings = outlook.standing_today(context.home, settings, books, today, cap)
+        standings = outlook.standing_today(context.home, settings, books, today, cap, project=mine)
     forecasts = {task.id: left(each, 0, task.max_cost) for task in day.tasks if (each := whole[task.id])}
     assert len(forecasts) == len(day.tasks)  # a day with an unpriced model was refused
-    mine = str(git.find(Path(day.project)).work_tree)
-    return Outlook(day, cap, forecasts, tuple(each for each in standings if concerns(each.window, mine)))
+    biller = provider_of(upstream_of(os.environ))
+    return Outlook(day, cap, forecasts, tuple(each for each in standings if concerns(each.window, mine, biller)))
 
 
 def _facts(found: Outlook, prices: Prices) -> dict[str, Any]:
@@ -204,7 +205,8 @@ def _task_facts(task: Task, prices: Prices, forecast: Forecast) -> dict[str, Any
 
 def _text(found: Outlook, prices: Prices) -> str:
     day = found.day
-    lines = [f"{day.source}: {len(day.tasks)} tasks of {day.date} on {day.project}"]
+    number_of_tasks = "1 task" if len(day.tasks) == 1 else f"{len(day.tasks)} tasks"
+    lines = [f"{day.source}: {number_of_tasks} of {day.date} on {day.project}"]
     for number, task in enumerate(found.order, 1):
         forecast = found.forecasts[task.id]
         after = f", after {', '.join(task.depends_on)}" if task.depends_on else ""

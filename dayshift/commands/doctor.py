@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 
 import click
@@ -15,6 +16,7 @@ from dayshift.commands.check import project_of
 from dayshift.commands.least import settings_problems
 from dayshift.commands.outlook import read_settings
 from dayshift.documents import BadDocument
+from dayshift.ledger_file import backups, opened_for_reading, verify
 from dayshift.prices import Unpriced
 from dayshift.settings import Settings
 
@@ -68,7 +70,22 @@ def _points(context: Context) -> Iterator[Point]:
     yield _caps(context, settings)
     yield _project(context, settings)
     yield Point("daemon", True, "running" if files.is_locked(context.home.daemon_lock) else "not running")
+    yield _ledger(context)
     yield from _prepared(context, settings)
+
+
+def _ledger(context: Context) -> Point:
+    path = context.home.ledger(rehearsal=False)
+    try:
+        connection = opened_for_reading(path)
+        if connection is None:
+            return Point("ledger", True, "none yet; the first day begins one")
+        with closing(connection):
+            verify(path, connection)
+    except files.Unusable as error:
+        return Point("ledger", False, str(error))
+    copies = backups(path)
+    return Point("ledger", True, f"sound; newest backup {copies[-1].name}" if copies else "sound; no backup yet")
 
 
 def _caps(context: Context, settings: Settings) -> Point:

@@ -48,8 +48,9 @@ def day_cap(home: Home, settings: Settings, day: date) -> Pico:
 
 
 def standing_today(
-    home: Home, settings: Settings, books: Statement | None, day: date, cap: Pico, rehearsal: bool = False
-) -> tuple[Standing, ...]:
+    home: Home, settings: Settings, books: Statement | None, day: date, cap: Pico, rehearsal: bool = False,
+    project: str | None = None,
+) -> tuple[Standing, ...]:  # fmt: skip
     """Every budget in force on that day, with what other use took where that counts."""
     taken = {}
     if settings.budget.include_other_use and not rehearsal:
@@ -59,7 +60,7 @@ def standing_today(
         finally:
             account.close()
     phase = phase_of(day, settings.budget, books.mark if books else lambda name: None)
-    return standings(settings.budget, books.windows() if books else (), day, cap, phase, taken)
+    return standings(settings.budget, books.windows() if books else (), day, cap, phase, taken, project)
 
 
 def likely(task: Task, prices: Prices, past: Sequence[PastTask]) -> Forecast | None:

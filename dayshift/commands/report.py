@@ -17,7 +17,10 @@ RECAP_ENDING = "-recap.md"
 
 def day_or_month(text: str) -> date | str:
     """The date, or the month as it stands; ValueError for anything else."""
-    return text if len(text) == 7 and date.fromisoformat(f"{text}-01") else date.fromisoformat(text)
+    try:
+        return text if len(text) == 7 and date.fromisoformat(f"{text}-01") else date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date; write one such as 2026-11-20, or a month such as 2026-11") from None
 
 
 @click.command
@@ -53,9 +56,10 @@ def _print_recap(home: Home, month: str, as_json: bool) -> None:
     try:
         click.echo(path.read_text(encoding="utf-8"), nl=False)
     except OSError as error:
-        there = ", ".join(each.name[:7] for each in sorted(home.results.glob(f"????-??{RECAP_ENDING}"))) or "none"
+        months = ", ".join(each.name[:7] for each in sorted(home.results.glob(f"????-??{RECAP_ENDING}")))
+        there = f"; there are: {months}" if months else ""
         raise Failure(
-            f"there is no recap of {month} in {home.results}; there are: {there}. A month gets one when a daemon "
+            f"there is no recap of {month} in {home.results}{there}. A month with spending gets one when a daemon "
             "runs after it"
         ) from error
 

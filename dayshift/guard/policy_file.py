@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dayshift.documents import SAFE_LOADER
 from dayshift.guard.policy import Forms, Pattern, Policy, Rule
 
 
@@ -93,7 +94,7 @@ REQUIRED = frozenset(
 def load_policy(path: Path) -> Policy:
     """Read and compile a policy file; raises BadPolicy with every error in it at once."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadPolicy(f"{path}: can not be read as YAML: {error}") from None
     if not isinstance(data, dict):
