@@ -50,19 +50,26 @@ class Rates:
 
     def cost(self, tokens: Tokens, fast: bool, geo: int, samplings: Sequence[Tokens] = ()) -> Pico:
         """The exact price, rounded up to a whole pico-USD; `geo` in thousandths. Each sampling has its own prompt."""
-        sampled = sum(map(self._sampled, samplings or (tokens,)))
-        return -(-sampled * self._speed(fast) * geo // UNIT**3) + tokens.web_searches * self.web_search
+        sampled = sum(
+            self.sampled(each.input, each.output, each.cache_read, each.cache_write_5m, each.cache_write_1h)
+            for each in samplings or (tokens,)
+        )
+        return self.charged(sampled, tokens.web_searches, self.speed(fast) * geo)
 
-    def _sampled(self, tokens: Tokens) -> int:
+    def sampled(self, input: int, output: int, cache_read: int, cache_write_5m: int, cache_write_1h: int) -> int:
         """What one prompt and its answer cost in thousandths of a pico-USD, before speed and region."""
-        fresh = tokens.input * self.input + tokens.cache_read * self.cache_read
-        written = tokens.cache_write_5m * self.cache_write_5m + tokens.cache_write_1h * self.cache_write_1h
-        prompt = tokens.input + tokens.cache_read + tokens.cache_write
-        is_long = self.long_above is not None and prompt > self.long_above
-        of_input, of_output = (self.long_input, self.long_output) if is_long else (UNIT, UNIT)
-        return (fresh + written) * of_input + tokens.output * self.output * of_output
+        fresh = input * self.input + cache_read * self.cache_read
+        written = cache_write_5m * self.cache_write_5m + cache_write_1h * self.cache_write_1h
+        if self.long_above is not None and input + cache_read + cache_write_5m + cache_write_1h > self.long_above:
+            return (fresh + written) * self.long_input + output * self.output * self.long_output
+        return (fresh + written + output * self.output) * UNIT
 
-    def _speed(self, fast: bool) -> int:
+    def charged(self, sampled: int, web_searches: int, factor: int) -> Pico:
+        """The whole price of what was sampled, rounded up; `factor` is speed times region, in thousandths of each."""
+        return -(-sampled * factor // UNIT**3) + web_searches * self.web_search
+
+    def speed(self, fast: bool) -> int:
+        """What fast mode multiplies the price by, in thousandths; Unpriced if it is not sold."""
         if not fast:
             return UNIT
         if self.fast is None:
@@ -151,7 +158,7 @@ def turns() -> list[date]:
 
 @cache
 def _table() -> Mapping[str, Any]:
-    table: Mapping[str, Any] = yaml.safe_load(TABLE.read_text())
+    table: Mapping[str, Any] = yaml.load(TABLE.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return table
 
 
@@ -213,14 +220,26 @@ def _cure(model: str, *lines: str) -> str:
     )
 
 
-def _from_genai_prices(model: str, on: date) -> dict[str, Any] | None:
-    """The row of a rarer model, or None if that library has no positive price for it either."""
+def listed_elsewhere(model: str) -> bool:
+    """Whether genai-prices has the model, on whatever day; by the id that `Prices.resolve` gives."""
+    return _in_genai_prices(model) is not None
+
+
+@cache
+def _in_genai_prices(model: str) -> Any:
     from genai_prices.data_snapshot import get_snapshot  # costs 0.15 s: only when it is needed
 
     provider = "anthropic" if model.startswith("claude-") else None
     try:
-        _, info = get_snapshot().find_provider_model(model, None, provider, None)
+        return get_snapshot().find_provider_model(model, None, provider, None)[1]
     except LookupError:
+        return None
+
+
+def _from_genai_prices(model: str, on: date) -> dict[str, Any] | None:
+    """The row of a rarer model, or None if that library has no positive price for it either."""
+    info = _in_genai_prices(model)
+    if info is None:
         return None
     found = info.get_prices(datetime.combine(on, time.min, UTC))
     named = {"input": found.input_mtok, "output": found.output_mtok, "cache_read": found.cache_read_mtok,

@@ -10,6 +10,8 @@ COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_cre
 SPEEDS = ("standard", "fast")
 TIERS = ("standard", "priority", "batch")  #: the latter two are sold at a discount, so none costs more than the first
 LONGEST_NAME = 80  #: characters of a field's name and value that are kept
+LONGEST_MODEL = 256  #: characters of a model's name
+MOST = 100_000_000  #: no answer uses more tokens of a kind; sums of such counts stay whole numbers for the ledger
 
 #: The fields of a usage that Claude Code 2.1.329 knows. Any other that is not empty may be billed in an unknown way.
 UNDERSTOOD = frozenset({
@@ -22,13 +24,29 @@ ONLY_LOWERS = ("fallback_credit",)  #: a refund; what is booked leaves it out
 OF_A_PART = ("type", "model")  #: what one of `iterations` says beside its counts
 
 
+def merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """What two reports of one answer say together: they are cumulative, so no count is ever less than one that was."""
+    found = dict(earlier)
+    for key, value in later.items():
+        known = found.get(key)
+        if value is None and key in found:
+            continue
+        if type(value) is int and type(known) is int:
+            value = max(value, known)
+        elif isinstance(value, dict) and isinstance(known, dict):
+            value = merged(known, value)
+        found[key] = value
+    return found
+
+
 class _Doubt(ValueError):
     """A field that is not understood."""
 
 
 def understood(model: Any, raw: Mapping[str, Any]) -> Usage | Doubtful:
     """The usage, if every field of it that may cost something is understood; else which one is not."""
-    name = model if isinstance(model, str) and model else ""
+    named = isinstance(model, str) and model.isprintable() and len(model) <= LONGEST_MODEL
+    name = str(model) if named else ""
     try:
         if not name:
             raise _Doubt("model")
@@ -98,9 +116,14 @@ def _count(holder: Any, key: str) -> int:
     number = holder.get(key) if isinstance(holder, dict) else None
     if number is None:
         return 0
-    if type(number) is not int or number < 0:
-        raise _Doubt(f"{key}={number!r}")
+    if type(number) is not int or not 0 <= number <= MOST:
+        raise _Doubt(f"{key}={_number(number)}")
     return number
+
+
+def _number(number: Any) -> str:
+    """As it was given; one of very many digits cannot be written out."""
+    return "a huge number" if type(number) is int and abs(number) > MOST else ascii(number)
 
 
 def _one_of(known: tuple[str, ...], raw: Mapping[str, Any], key: str) -> str:
