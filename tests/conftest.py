@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dayshift import claude_code, git, workspace
 from dayshift.rehearsal import Rehearsal
@@ -17,6 +18,10 @@ from dayshift.rehearsal import Rehearsal
 SECRET = ("DAYSHIFT_", "ANTHROPIC_", "CLAUDE_", "TELEGRAM_", "DISCORD_", "GIT_")
 WHO = {f"GIT_{role}_{fact}": value for role in ("AUTHOR", "COMMITTER")
        for fact, value in (("NAME", "A Person"), ("EMAIL", "person@example.org"))}  # fmt: skip
+
+# How long a busy machine takes says nothing about the program.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)

@@ -195,6 +195,13 @@ def test_a_file_that_cannot_be_read_is_told_and_stops_nothing(account: OtherUse,
     assert (harvested.new, harvested.problems) == (1, [(path, "No such file or directory")])
 
 
+def test_a_folder_that_cannot_be_listed_is_told_and_stops_nothing(account: OtherUse, folder: Path) -> None:
+    written(folder, line())
+    harvested = harvest.gather(account, [folder / "gone", folder], lambda: PLAIN)
+    told = (str(folder / "gone"), "the folder cannot be listed: No such file or directory")
+    assert (harvested.new, harvested.problems) == (1, [told])
+
+
 def test_reading_before_the_first_import_finds_nothing_and_makes_no_file(tmp_path: Path) -> None:
     account = OtherUse.read_only(tmp_path / "none.sqlite3")
     assert (account.spent(*EVER), account.by("day"), list(tmp_path.iterdir())) == (0, (), [])

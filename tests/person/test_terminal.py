@@ -189,7 +189,7 @@ def test_a_daemon_in_the_background_is_seen_takes_a_second_file_and_drains(perso
     second = person.day({"id": "two"}, name="second.yaml")
     result = person.run("start", second)
     assert result.returncode == OK, result
-    assert f"handed over to the daemon that runs (pid {facts['pid']}): 1 tasks of 2026-11-20 taken in" in result.stdout
+    assert f"handed over to the daemon that runs (pid {facts['pid']}): 1 task of 2026-11-20 taken in" in result.stdout
     wait_for(lambda: person.state("two"), "the second file's task")
 
     other_day = person.day({"id": "one"}, name="other.yaml", date="2026-11-21")
