@@ -157,11 +157,6 @@ class Statement:
         rows = self._db.execute("SELECT window, cap, settled, reserved FROM budget ORDER BY window")
         return tuple(Window(*row) for row in rows)
 
-    def last_day(self) -> date | None:
-        """The day of the latest request."""
-        (day,) = self._db.execute("SELECT MAX(day) FROM request").fetchone()
-        return date.fromisoformat(day) if day else None
-
     def mark(self, name: str) -> str | None:
         """What was once remembered under that name."""
         row = self._db.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
