@@ -15,10 +15,12 @@ from typing import Any
 import psutil
 
 from dayshift import files, holder
+from dayshift.holder import processes
 
 END_SECONDS = 15.0  #: the holder's grace for the command, and time to write its records
 MARK = "DAYSHIFT_RUN"  #: environment variable every process of a run carries
 REAP_SECONDS = 5.0
+HOLDER = Path(holder.__file__).with_name("__main__.py")
 
 
 class LaunchFailed(Exception):
@@ -50,7 +52,7 @@ class Spool:
                  "stdout": str(stdout), "seconds": seconds}  # fmt: skip
         files.write_atomically(self.folder / "launch.json", json.dumps(order), 0o600)
         status = subprocess.run(
-            [sys.executable, "-I", "-S", holder.__file__, str(self.folder)], check=False, env={}, close_fds=True,
+            [sys.executable, "-I", "-S", str(HOLDER), str(self.folder)], check=False, env={}, close_fds=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         ).returncode  # fmt: skip
         if status != 0:
@@ -135,7 +137,7 @@ class Spool:
         """The recorded first process of the namespace, if it is that very process still."""
         facts: dict[str, Any] = files.read_json(self.folder / "namespace.json") or {}
         pid = facts.get("pid")
-        if pid and facts.get("boot") == holder.boot_id() and facts.get("started") == holder.start_time(pid):
+        if pid and facts.get("boot") == processes.boot_id() and facts.get("started") == processes.start_time(pid):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process = psutil.Process(pid)
                 if process.status() != psutil.STATUS_ZOMBIE:

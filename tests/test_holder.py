@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from dayshift import files, holder
+from dayshift.holder import processes
 from dayshift.sandbox import Sandbox
-from dayshift.spool import MARK, Ended, LaunchFailed, Spool
+from dayshift.spool import HOLDER, MARK, Ended, LaunchFailed, Spool
 from dayshift.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -92,12 +93,12 @@ def living(words: str) -> list[int]:
 
 
 def holder_of(spool: Spool) -> int:
-    return min(living(f"holder.py {spool.folder}"))  # what it forks bears its name until it becomes bubblewrap
+    return min(living(f"holder/__main__.py {spool.folder}"))  # what it forks bears its name until it becomes bubblewrap
 
 
 def again(spool: Spool) -> int:
     """The status of another holder for the same run."""
-    return subprocess.run([sys.executable, "-I", "-S", holder.__file__, spool.folder], check=False).returncode
+    return subprocess.run([sys.executable, "-I", "-S", HOLDER, spool.folder], check=False).returncode
 
 
 # --- records ---------------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ def test_a_run_reads_its_prompt_appends_its_output_and_leaves_two_records(spool:
     begin(spool, command("cat; echo words >&2; exit 7"), prompt="Go.\n")
     assert end_of(spool) == Ended(7, "exited", launched=True)
     start = json.loads((spool.folder / "start.json").read_bytes())
-    assert (start["protocol"], start["boot"], spool.offset) == (holder.PROTOCOL, holder.boot_id(), len("earlier\n"))
+    assert (start["protocol"], start["boot"], spool.offset) == (holder.PROTOCOL, processes.boot_id(), len("earlier\n"))
     assert output(spool) == "earlier\nGo.\n"
     assert spool.stderr_tail() == "words"
 
@@ -252,7 +253,8 @@ def test_reaping_spares_a_stranger_with_a_recorded_pid(spool: Spool, wrong: dict
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         spool.folder.mkdir(parents=True)
-        facts = {"pid": stranger.pid, "started": holder.start_time(stranger.pid), "boot": holder.boot_id(), **wrong}
+        began, boot = processes.start_time(stranger.pid), processes.boot_id()
+        facts = {"pid": stranger.pid, "started": began, "boot": boot, **wrong}
         files.write_json(spool.folder / "namespace.json", facts)
         assert spool.reap("a mark nobody carries") == (0 if spared else 1)
         assert (stranger.poll() is None) == spared

@@ -1,6 +1,7 @@
 """Who may import whom: the package stands on its own, its parts know the leaves and few others."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,12 @@ def test_a_part_knows_the_leaves_and_what_it_says_it_joins(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "dayshift" / "guard").glob("*.py")), ids=lambda path: path.stem)
 def test_the_guard_stands_on_the_leaves_alone(path: Path) -> None:
     assert parts_of(path) - LEAVES <= {"guard"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dayshift" / "holder").glob("*.py")), ids=lambda path: path.stem)
+def test_the_holder_imports_the_standard_library_and_its_own_folder(path: Path) -> None:
+    foreign = {name.split(".")[0] for name in imported(path)} - sys.stdlib_module_names - {"dayshift"}
+    assert foreign == set() and parts_of(path) <= {"holder"}
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))

@@ -32,7 +32,8 @@ def sound(house: House, model: Model) -> None:
 
 
 def pid_of_holder(house: House) -> int:
-    return next(each.pid for each in house.processes() if any(word.endswith("holder.py") for word in each.cmdline()))
+    holders = (each for each in house.processes() if any(word.endswith("holder/__main__.py") for word in each.cmdline()))
+    return next(each.pid for each in holders)
 
 
 def test_a_run_outlives_its_daemon_and_is_adopted_twice(real: House, model: Model) -> None:

@@ -1,87 +1,19 @@
-"""The small process that owns one run: it outlives the daemon, keeps the time, and records how the run ended.
+"""One process tree, from launch to the last process's end."""
 
-Started as `python -I -S holder.py SPOOL`; standard library only, importing nothing of ours, so that a run started by
-one release can be ended by the next. It reads SPOOL/launch.json, holds SPOOL/lock for as long as the run lives (the
-lock is the run's liveness, never a pid), writes start.json and exit.json once each, and ends the whole PID namespace
-with the run.
-Exit status of the starting process: 0 the run is on, 75 somebody else holds it, 76 this run was used before.
-"""
-
-import ctypes
-import fcntl
-import io
 import json
 import os
 import select
 import signal
 import subprocess
-import sys
 import time
 
-PROTOCOL = 1
-STATUS_FD = "{status-fd}"  #: stands in the launch's argv for the pipe on which bubblewrap reports
-BUSY, USED = 75, 76
-PR_SET_CHILD_SUBREAPER = 36
+from dayshift.holder import GRACE_SECONDS, STATUS_FD
+from dayshift.holder.processes import boot_id, children, end_children, send, start_time
+from dayshift.holder.records import put
+from dayshift.holder.streams import appended, in_memory, write_all
+
 POLL_SECONDS = 0.2
 BLOCK = 1 << 16
-GRACE_SECONDS = 3.0
-
-
-def put(spool: str, name: str, value: object) -> None:
-    """Write a record whole and durably."""
-    temporary = os.path.join(spool, "." + name)
-    with open(temporary, "w") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, os.path.join(spool, name))
-    folder = os.open(spool, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
-
-
-def take(spool: str) -> int:
-    """The lock's descriptor; ends the process if the run is held or was used."""
-    lock = os.open(os.path.join(spool, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os._exit(BUSY)
-    if any(os.path.exists(os.path.join(spool, name)) for name in ("start.json", "exit.json")):
-        os._exit(USED)
-    return lock
-
-
-def boot_id() -> str:
-    """Names this boot of the machine: a pid recorded under another one means nothing."""
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        return file.read().strip()
-
-
-def start_time(pid: int) -> int | None:
-    """Clock ticks after boot at which the process started; None if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rsplit(")", 1)[1].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-def children(pid: int) -> list[int]:
-    """Direct children of a process."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except (OSError, ValueError):
-        return []
-
-
-def send(pid: int, number: int) -> None:
-    """Signal a process that may be gone already."""
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 class Run:
@@ -193,64 +125,3 @@ class Run:
         launched = self.code is not None or not self.sandboxed
         record = {"code": code, "how": self.how, "launched": launched, "ended": time.time()}
         put(self.spool, "exit.json", record)
-
-
-def in_memory(path: str) -> io.BufferedRandom:
-    """The file's content as an anonymous file of its own, at its beginning."""
-    memory = os.fdopen(os.memfd_create("prompt"), "r+b")
-    with open(path, "rb") as file:
-        memory.write(file.read())
-    memory.seek(0)
-    return memory
-
-
-def appended(path: str) -> int:
-    """A descriptor that adds to the end of the file."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-
-
-def write_all(sink: int, data: bytes) -> None:
-    """Write it whole; what a full disk does not take is lost, and the run goes on."""
-    try:
-        while data:
-            data = data[os.write(sink, data) :]
-    except OSError:
-        pass
-
-
-def end_children() -> None:
-    """End and collect every process that was left to us: as subreaper we are the parent of all that lost theirs."""
-    while True:
-        for pid in children(os.getpid()):
-            send(pid, signal.SIGKILL)
-        try:
-            os.wait()
-        except ChildProcessError:
-            return
-
-
-def leave_starter() -> None:
-    """Go on as a process of our own; whoever started us sees exit status 0."""
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def main(spool: str) -> None:
-    """Own the run until nothing of it is left."""
-    with open(os.path.join(spool, "launch.json")) as file:
-        launch = json.load(file)
-    lock = take(spool)
-    offset = os.path.getsize(launch["stdout"]) if os.path.exists(launch["stdout"]) else 0
-    put(spool, "start.json", {"protocol": PROTOCOL, "boot": boot_id(), "offset": offset, "started": time.time()})
-    leave_starter()
-    run = Run(spool, launch)
-    run.start()
-    run.follow()
-    run.finish()
-    os.close(lock)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -1,0 +1,27 @@
+"""What goes into a run and comes out of it: the prompt from memory, the output added to files."""
+
+import io
+import os
+
+
+def in_memory(path: str) -> io.BufferedRandom:
+    """The file's content as an anonymous file of its own, at its beginning."""
+    memory = os.fdopen(os.memfd_create("prompt"), "r+b")
+    with open(path, "rb") as file:
+        memory.write(file.read())
+    memory.seek(0)
+    return memory
+
+
+def appended(path: str) -> int:
+    """A descriptor that adds to the end of the file."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def write_all(sink: int, data: bytes) -> None:
+    """Write it whole; what a full disk does not take is lost, and the run goes on."""
+    try:
+        while data:
+            data = data[os.write(sink, data) :]
+    except OSError:
+        pass
