@@ -32,8 +32,10 @@ def sound(house: House, model: Model) -> None:
 
 
 def pid_of_holder(house: House) -> int:
-    holders = (each for each in house.processes() if any(word.endswith("holder/__main__.py") for word in each.cmdline()))
-    return next(each.pid for each in holders)
+    def holds(words: list[str]) -> bool:
+        return any(word.endswith("holder/__main__.py") for word in words)
+
+    return next(each.pid for each in house.processes() if holds(each.cmdline()))
 
 
 def test_a_run_outlives_its_daemon_and_is_adopted_twice(real: House, model: Model) -> None:
