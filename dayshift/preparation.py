@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dayshift import claude_code, mounts, toolchain
+from dayshift import claude_code, mounts, namespaces, toolchain
 from dayshift.guard.judge import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
@@ -25,8 +25,6 @@ FREE_SPACE = 512 << 20  #: bytes below which no day is started
 LEAST_WORDS = (
     "set ANTHROPIC_API_KEY (or CLAUDE_CODE_OAUTH_TOKEN) to let agents work, or add --rehearse to play the day for $0"
 )
-SWITCHES = "kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns"
-NAMESPACES = f"user namespaces must be allowed: see `sysctl {SWITCHES}`"
 
 
 class Unprepared(Exception):
@@ -61,6 +59,8 @@ def prepare(
     """Choose everything a day needs; Unprepared names all that is missing at once."""
     from dayshift import selftest  # its server takes 0.3 s to import: `check` must not wait for it
 
+    if elsewhere := namespaces.unsupported():
+        raise Unprepared(elsewhere)
     missing: list[str] = []
     if settings.sandbox != "none":
         missing += selftest.missing_tools()
@@ -150,17 +150,16 @@ def _shared(home: Home) -> list[str]:
 def prove(prepared: Preparation) -> "list[Layer]":
     """Try the sandbox and the guard, layer by layer; nothing to try when the person chose `sandbox: none`."""
     from dayshift import selftest
+    from dayshift.trial import Subject
 
     if prepared.settings.sandbox == "none":
         return []
     path = ":".join(map(str, prepared.tools.path))
-    return asyncio.run(selftest.prove(selftest.Subject(prepared.cli.path, prepared.tools.folders, path)))
+    return asyncio.run(selftest.prove(Subject(prepared.cli.path, prepared.tools.folders, path)))
 
 
 def must_hold(layers: "list[Layer]") -> None:
     """Unprepared unless every layer held."""
     broken = [f"the sandbox does not hold: {layer.name}: {layer.seen}" for layer in layers if not layer.held]
-    if any(layer.name == "sandbox starts" and not layer.held for layer in layers):
-        broken.append(NAMESPACES)
     if broken:
         raise Unprepared(broken)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import git, selftest, toolchain
+from dayshift import git, toolchain
 from dayshift.sandbox import SOCKET_NAME, Sandbox
 from dayshift.workspace import Workspace
 from tests.conftest import WHO
@@ -335,19 +335,3 @@ def test_the_persons_tools_are_there_and_the_rest_of_their_home_is_not(house: Ho
     for name in (*SECRETS, "work/notes"):
         assert house.inside(f"cat {person / name}", **shown).returncode != 0, name
     assert house.inside(f"echo x >> {real}", **shown).returncode != 0
-
-
-# --- the proof before the day ----------------------------------------------------------------------
-
-
-async def test_the_self_test_proves_every_layer(pinned_cli: Path) -> None:
-    layers = await selftest.prove(selftest.Subject(pinned_cli, (), SYSTEM_PATH))
-    assert len(layers) == 8
-    assert [layer for layer in layers if not layer.held] == []
-
-
-async def test_the_self_test_notices_what_is_open(pinned_cli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        monkeypatch.setattr(tempfile, "tempdir", folder)
-        layers = await selftest.prove(selftest.Subject(pinned_cli, (Path(folder),), SYSTEM_PATH))
-    assert [layer.name for layer in layers if not layer.held] == ["no host socket"]

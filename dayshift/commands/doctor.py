@@ -2,10 +2,14 @@
 
 import json
 import os
+import platform
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import click
 
@@ -17,6 +21,7 @@ from dayshift.commands.least import settings_problems
 from dayshift.commands.outlook import read_settings
 from dayshift.documents import BadDocument
 from dayshift.ledger_file import backups, opened_for_reading, verify
+from dayshift.markdown import cell
 from dayshift.prices import Unpriced
 from dayshift.settings import Settings
 
@@ -25,11 +30,12 @@ LOOKED_FOR = ("git", "python3", "node", "npm", "make", "gcc", "go", "cargo", "ja
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One thing checked: `ok`, what was found, and how to mend it."""
+    """One thing checked: `ok`, what was found, and how to mend it; of a protection also what was tried against it."""
 
     name: str
     ok: bool
     found: str
+    tried: str = ""
 
 
 @click.command()
@@ -38,7 +44,8 @@ class Point:
 def doctor(context: Context, as_json: bool) -> int:
     """Check everything a day needs, and say how to get what is missing.
 
-    Starts the sandbox and tries to break out of it, layer by layer. Makes no request to the model.
+    Starts the sandbox and tries to break out of it, layer by layer; the table of what held, at the end, is Markdown
+    to paste into an issue. Makes no request to the model.
 
     \b
     Examples:
@@ -49,10 +56,44 @@ def doctor(context: Context, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps([asdict(point) for point in points], indent=2))
     else:
-        for point in points:
-            mark = click.style("ok  ", fg="green") if point.ok else click.style("FAIL", fg="red", bold=True)
-            click.echo(f"{mark} {point.name}: {point.found}")
+        _print(points)
     return OK if all(point.ok for point in points) else BAD_ENVIRONMENT
+
+
+def _print(points: list[Point]) -> None:
+    for point in (each for each in points if not each.tried):
+        mark = click.style("ok  ", fg="green") if point.ok else click.style("FAIL", fg="red", bold=True)
+        click.echo(f"{mark} {point.name}: {point.found}")
+    if protections := [point for point in points if point.tried]:
+        click.echo("\n" + "\n".join(_table(protections)))
+
+
+def _table(protections: list[Point]) -> Iterator[str]:
+    """The protections as a Markdown table; what a path tells of its owner stays out."""
+    yield f"Protections as tried on {machine()}:\n"
+    yield "| protection | tried | held | seen |"
+    yield "|---|---|---|---|"
+    for point in protections:
+        seen = cell(point.found.replace(str(Path.home()), "~"))
+        yield f"| {point.name} | {point.tried} | {'yes' if point.ok else '**NO**'} | {seen} |"
+
+
+def machine() -> str:
+    """What an answer to a question about the sandbox depends on, in one line."""
+    bubblewrap = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    facts = (
+        platform.freedesktop_os_release().get("PRETTY_NAME", "an unnamed system"),
+        f"Linux {platform.release()} {platform.machine()}", bubblewrap, f"Python {platform.python_version()}",
+        f"dayshift {_version()}", "as root" if os.geteuid() == 0 else "as a normal user",
+    )  # fmt: skip
+    return ", ".join(facts)
+
+
+def _version() -> str:
+    try:
+        return version("dayshift")
+    except PackageNotFoundError:  # run in place from a clone
+        return "from a clone"
 
 
 def _points(context: Context) -> Iterator[Point]:
@@ -119,7 +160,7 @@ def _prepared(context: Context, settings: Settings) -> Iterator[Point]:
     if settings.sandbox == "none":
         yield Point("sandbox", False, "switched off by `sandbox: none`: agents can reach everything you can")
     for layer in preparation.prove(prepared):
-        yield Point(f"sandbox: {layer.name}", layer.held, layer.seen)
+        yield Point(layer.name, layer.held, layer.seen, layer.tried)
     yield Point("tools agents find", True, _tools(":".join(map(str, prepared.tools.path))))
 
 
