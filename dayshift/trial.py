@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dayshift import claude_code, git, workspace
 from dayshift.exchange import Upstream
@@ -21,7 +22,6 @@ from dayshift.sandbox import SOCKET_NAME, Sandbox
 from dayshift.script import parse_turns
 
 SECONDS = 60
-SESSION = "5e1f7e57-0000-4000-8000-000000000000"
 NAME = "selftest"
 MARK = "SELFTEST"  #: what the host's process carries in its environment
 
@@ -105,7 +105,7 @@ class Trial:
     async def with_cli(self, turns: list[dict[str, Any]], hook: Hook) -> subprocess.CompletedProcess[str]:
         """The real CLI's end, told those turns by the scripted model, that hook asked before each tool call."""
         command = claude_code.command(
-            claude_code.INSIDE, SESSION, False, "claude-haiku-4-5", ["Bash"], [self.place.folder]
+            claude_code.INSIDE, str(uuid4()), False, "claude-haiku-4-5", ["Bash"], [self.place.folder]
         )
         async with self._model(turns, hook):
             return await self._run(self.sandbox(True).argv(command), "self-test")
