@@ -174,7 +174,7 @@ def test_judge_answers_every_line_in_order(home: Home) -> None:
 
 def test_judge_reads_the_homes_own_policy(home: Home) -> None:
     home.config.mkdir()
-    own = POLICY.read_text() + "\ncommands:\n  - {id: no-curl, match: [curl], why: reasons, instead: Ask.}\n"
+    own = POLICY.read_text() + "\ncommands:\n  - {id: no-curl, forbid: [curl], why: reasons, instead: Ask.}\n"
     (home.config / "policy.yaml").write_text("\n".join(line for line in own.splitlines() if line != "commands: []"))
     assert json.loads(run(home, "judge", stdin='{"command": "curl example.org"}').stdout)["rule"] == "no-curl"
 

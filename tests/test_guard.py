@@ -1,6 +1,7 @@
 """The guard: what it lets an agent run and write, and what it refuses."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,23 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift.guard.judge import check_examples, judge
+from dayshift.guard.examples import check_examples
+from dayshift.guard.judge import judge
 from dayshift.guard.policy import Pattern, Policy
 from dayshift.guard.policy_file import BadPolicy, load_policy
 from dayshift.model import Verdict
+from dayshift.tree import Tree
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "config" / "policy.yaml"
 POLICY = load_policy(SHIPPED)
-CORPUS = [json.loads(line) for line in (ROOT / "tests" / "guard_corpus.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def corpus(name: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (ROOT / "tests" / name).read_text(encoding="utf-8").splitlines()]
+
+
+CORPUS, SECOND = corpus("guard_corpus.jsonl"), corpus("guard_corpus_2.jsonl")
 
 ALLOWED = {
     "git that reads": r"""
@@ -468,7 +477,6 @@ bun test
 bun run build
 bun install
 pre-commit run --all-files
-lint-staged
 act -l
 codespell
 npx husky --version
@@ -548,7 +556,6 @@ git submodule update --init
 git submodule foreach git pull
 git submodule foreach 'git checkout .'
 git notes add -m x
-git bundle create x.bundle HEAD
 git fetch origin main
 git pull
 git clone https://x/y
@@ -1096,31 +1103,32 @@ def bash(command: str, policy: Policy = POLICY) -> Verdict:
     return judge("Bash", {"command": command}, policy)
 
 
-def lines(tables: dict[str, str]) -> list[Any]:
-    return [
-        pytest.param(line, id=f"{idea}: {line}")
-        for idea, table in tables.items()
-        for line in table.strip().splitlines()
-    ]
+def lines(tables: dict[str, str]) -> list[str]:
+    return [line for table in tables.values() for line in table.strip().splitlines()]
 
 
-@pytest.mark.parametrize("command", [*lines(ALLOWED), *ALLOWED_OVER_LINES])
-def test_everyday_work_is_allowed(command: str) -> None:
-    assert bash(command) == Verdict(allowed=True)
+def test_everyday_work_is_allowed() -> None:
+    wrong = [command for command in [*lines(ALLOWED), *ALLOWED_OVER_LINES] if bash(command) != Verdict(allowed=True)]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("command", [*lines(BLOCKED), *BLOCKED_OVER_LINES])
-def test_git_writes_databases_and_what_hides_them_are_refused(command: str) -> None:
-    verdict = bash(command)
-    assert not verdict.allowed
-    assert verdict.rule in POLICY.rules
-    assert "could not judge" not in verdict.reason
+def test_git_writes_databases_and_what_hides_them_are_refused() -> None:
+    verdicts = {command: bash(command) for command in [*lines(BLOCKED), *BLOCKED_OVER_LINES]}
+    assert [command for command, verdict in verdicts.items() if verdict.allowed] == []
+    assert {verdict.rule for verdict in verdicts.values()} <= set(POLICY.rules)
+    assert [command for command, verdict in verdicts.items() if "could not judge" in verdict.reason] == []
 
 
 def test_the_corpus_is_refused_where_it_must_be() -> None:
     cases = [case["command"] for case in CORPUS if case["expect"] == "block"]
     missed = [command for command in cases if bash(command).allowed]
     assert len(missed) <= 0.005 * len(cases), missed
+
+
+def test_every_command_of_the_second_corpus_is_judged_as_agreed() -> None:
+    """Cases written without sight of the guard, first measured, then mended by what they stand for (bench/guard.py)."""
+    wrong = [case["command"] for case in SECOND if bash(case["command"]).allowed != (case["expect"] == "allow")]
+    assert wrong == []
 
 
 def test_the_corpus_is_allowed_where_it_must_be() -> None:
@@ -1169,6 +1177,16 @@ def test_a_refusal_is_short_however_long_the_command_is() -> None:
         "/repo/.mcp.json",
         ".husky/pre-commit",
         "./.githooks/pre-push",
+        "src/../.git/config",
+        ".git/",
+        ".git./config",
+        ".git /config",
+        ".g\u200cit/config",
+        "git~1/config",
+        ".git::$INDEX_ALLOCATION/config",
+        ".Claude/Settings.json",
+        "sub/../.claude/settings.json",
+        ".claude./settings.json",
     ],
 )
 @pytest.mark.parametrize("tool", ["Write", "Edit"])
@@ -1178,7 +1196,19 @@ def test_files_that_steer_git_or_agents_may_not_be_written(tool: str, path: str)
 
 @pytest.mark.parametrize(
     "path",
-    ["src/app.py", ".gitignore", ".github/workflows/ci.yml", "src/hooks/use_cart.ts", "docs/git.md", "/a/x.git.md"],
+    [
+        "src/app.py",
+        ".gitignore",
+        "a/digit",
+        "src/git/x.py",
+        "logit.py",
+        ".git-blame-ignore-revs",
+        ".gitlab-ci.yml",
+        ".github/workflows/ci.yml",
+        "src/hooks/use_cart.ts",
+        "docs/git.md",
+        "/a/x.git.md",
+    ],
 )
 def test_files_of_the_work_tree_may_be_written(path: str) -> None:
     assert judge("Write", {"file_path": path, "content": "git push"}, POLICY).allowed
@@ -1205,6 +1235,94 @@ def test_a_command_that_is_no_text_is_refused(tool_input: dict[str, Any]) -> Non
     assert judge("Bash", tool_input, POLICY).rule == "unreadable"
 
 
+# --- texts of the work tree ---------------------------------------------------------------------------
+
+TREE = {
+    "Makefile": "BIN = git\n.PHONY: all\nall: build\n\nbuild:\n\t@echo building\n\t$(CC) -o app app.c\n\n"
+    "deploy: build tagged\n\tscp app host:\ntagged:\n\t$(BIN) tag v1\nship: ; git push\n"
+    "docs:\n\techo 'git push' > docs/release.md\nfix:\n\t$(TOOL) push\n",
+    "package.json": json.dumps(
+        {
+            "scripts": {
+                "build": "tsc -p .",
+                "x": "node build.js && git push",
+                "y": "npm run x",
+                "prez": "psql -l",
+                "z": "tsc",
+                "test": "vitest",
+                "notes": "echo 'git push' >> notes.md",
+                "commit-docs": "sh scripts/clean.sh",
+            }
+        }
+    ),
+    "justfile": "tool := 'git'\n\nbuild:\n  cargo build\n\nship: build\n  {{tool}} push\n",
+    "Taskfile.yml": "tasks:\n  build: {cmds: [go build]}\n  ship:\n    deps: [build]\n    cmds:\n      - task: inner\n"
+    "  inner:\n    cmds: [{cmd: git push}]\n",
+    "pyproject.toml": "[tool.poe.tasks]\nship = 'git push'\nlint = 'ruff check .'\n",
+    "composer.json": '{"scripts": {"ship": ["@lint", "git push"], "lint": "phpcs"}}',
+    "deno.json": '{"tasks": {"ship": "git push", "lint": "deno lint"}}',
+    "Procfile": "web: npm start\nworker: psql -l\n",
+    "scripts/clean.sh": "#!/bin/sh\nset -e\nif [ -d dist ]; then rm -rf dist; fi\n$RUNNER x\n",
+    "scripts/ship.sh": "#!/bin/bash\n$TOOL x\ncd sub\ngit push\n",
+    "scripts/outer.sh": ". ./scripts/ship.sh\n",
+    "scripts/again.sh": "sh scripts/again.sh; sh scripts/again.sh\n",
+    "scripts/args.sh": '"$@"\n',
+    "tools/ship.py": "import subprocess\nsubprocess.run(['git', 'push'])\n",
+    "tools/show.py": "import base64, subprocess\nprint('git push')\nsubprocess.run(['git', 'log'])\n",
+    "tools/ship.js": "require('child_process').execSync('git push')\n",
+    "tools/version.py": "import subprocess\ndef git(*args):\n    return subprocess.check_output(['git', *args])\n"
+    "print(git('rev-parse', 'HEAD'))\n",
+    "app.py": "import os, sqlite3\nsqlite3.connect(os.environ['DB'])\n",
+    "bin/run": "#!/usr/bin/env python3\nimport os\nos.system('psql -l')\n",
+    "sub/Makefile": "all:\n\tgit push\n",
+}
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["make deploy", "make ship", "cd sub && make", "make -C sub", "make fix TOOL=git", "npm run x", "npm run y",
+     "yarn x", "pnpm run x", "bun run x", "npm run z", "just ship", "task ship", "poe ship", "composer ship",
+     "composer run ship", "deno task ship", "foreman start", "bash scripts/ship.sh", "./scripts/ship.sh",
+     "source scripts/ship.sh", ". scripts/ship.sh", "sh < scripts/ship.sh", "sh scripts/outer.sh",
+     "cat scripts/ship.sh | sh", "cd scripts && ./ship.sh", "sudo ./scripts/ship.sh",
+     "sh scripts/args.sh git push", "python tools/ship.py", "uv run python tools/ship.py", "node tools/ship.js",
+     "./bin/run", "make migrate", "npm run db:migrate", "npm pkg set scripts.w='git push' && npm run w"],
+)  # fmt: skip
+def test_what_a_file_of_the_work_tree_would_run_is_refused(command: str) -> None:
+    assert not judge("Bash", {"command": command}, POLICY, TREE.get).allowed
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["make", "make build", "make docs", "make absent", "npm run build", "npm test", "npm run notes",
+     "npm run commit-docs", "just build", "task build", "poe lint", "composer lint", "deno task lint",
+     "sh scripts/clean.sh", "./scripts/again.sh", "python tools/show.py", "cat scripts/ship.sh",
+     "python tools/version.py", "python app.py", "grep git Makefile", "bash -n scripts/ship.sh", "node absent.js"],
+)  # fmt: skip
+def test_a_file_of_the_work_tree_that_runs_nothing_forbidden_may_be_run(command: str) -> None:
+    assert judge("Bash", {"command": command}, POLICY, TREE.get) == Verdict(allowed=True)
+
+
+def test_a_tree_gives_the_texts_inside_it_and_follows_no_link(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    (root / "sub").mkdir(parents=True)
+    (root / "sub" / "a.sh").write_text("git push")
+    (tmp_path / "outside.sh").write_text("secret")
+    (root / "link.sh").symlink_to(tmp_path / "outside.sh")
+    (root / "folder").symlink_to(tmp_path)
+    (root / "large").write_bytes(b"x" * (1 << 20))
+    (root / "binary").write_bytes(b"a\0b")
+    os.mkfifo(root / "pipe")
+    tree = Tree(root)
+    assert tree("sub/a.sh") == tree(f"{root}/sub/../sub/a.sh") == "git push"
+    for path in ("link.sh", "folder/outside.sh", "../outside.sh", str(tmp_path / "outside.sh"), "large", "binary"):
+        assert tree(path) is None, path
+    for path in ("pipe", "sub", "absent", "", ".", "a\0b", "sub/a.sh/x"):
+        assert tree(path) is None, path
+    assert not judge("Bash", {"command": "bash sub/a.sh"}, POLICY, Tree(root)).allowed
+    assert [Tree(root, left=1)("sub/a.sh"), Tree(root, left=0)("sub/a.sh")] == ["git push", None]
+
+
 # --- it always answers --------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
@@ -1215,7 +1333,13 @@ PIECES = st.sampled_from(
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=25).map(" ".join)))
+@given(
+    st.one_of(
+        st.text(max_size=200),
+        st.binary(max_size=200).map(lambda data: data.decode("latin-1")),
+        st.lists(PIECES, max_size=25).map(" ".join),
+    )
+)
 def test_any_text_gets_a_verdict(command: str) -> None:
     verdict = bash(command)
     assert verdict.allowed or verdict.rule in POLICY.rules
@@ -1267,6 +1391,16 @@ LOOPS = "".join(f"for {name} in 1 2 3 4 5 6 7 8 9; do " for name in "abcd") + "l
         pytest.param('f() { f "$@" "$@"; }; f a b', id="doubling arguments"),
         pytest.param("x=" + "y" * 50_000 + "; echo " + "$x" * 40_000, id="one long word"),
         pytest.param("python -c '" + "psycopg2 " * 30_000 + "'", id="long code"),
+        pytest.param("python -c '" + "django.db " * 1_900 + "'", id="code of one word"),
+        pytest.param("python -c '" + "a" * 19_000 + "'", id="code without a blank"),
+        pytest.param("\0" * 50_000, id="no text at all"),
+        pytest.param("cat " + ">" * 50_000, id="nothing but redirections"),
+        pytest.param(")]" * 15_000, id="an error without end"),
+        pytest.param("ls " + "a " * 50_000, id="words without end"),
+        pytest.param("env " + "A=b " * 20_000 + "ls", id="variables without end"),
+        pytest.param("echo " + "{a,b}" * 30, id="braces"),
+        pytest.param("printf 'a\nb\nc' | " + "xargs -I{} " * 14 + "ls {}", id="xargs tower"),
+        pytest.param("parallel " * 12 + "ls ::: a b c", id="parallel tower"),
     ],
 )
 def test_a_script_without_end_gets_a_verdict(command: str) -> None:
@@ -1288,27 +1422,62 @@ def written(folder: Path, **changes: Any) -> Path:
     return path
 
 
+NO_PUBLISH = {
+    "id": "no-publish", "forbid": ["npm publish", "terraform apply"], "why": "by hand", "instead": "Say so.",
+    "match": ["npm publish --tag next"], "no_match": ["terraform plan"],
+}  # fmt: skip
+INFRASTRUCTURE = {
+    "id": "infrastructure", "forbid": ["infra/**", "*.lock"], "why": "not ours", "instead": "Say so.",
+    "match": ["infra/main.tf", "/repo/poetry.lock"], "no_match": ["src/main.py"],
+}  # fmt: skip
+
+
 def test_the_persons_own_commands_are_refused_through_wrappers(tmp_path: Path) -> None:
-    own = {"id": "no-publish", "match": ["npm publish", "terraform apply"], "why": "by hand", "instead": "Say so."}
-    policy = load_policy(written(tmp_path, commands=[own]))
+    policy = load_policy(written(tmp_path, commands=[NO_PUBLISH]))
     for command in (
         "npm publish",
         "npm publish --tag next",
         "sudo terraform apply -auto-approve",
         "sh -c 'npm publish'",
+        "npx npm publish",
+        "terraform -chdir=infra apply",
+        "ls | xargs terraform apply",
+        "with-secrets terraform apply",
+        "python3 -c 'import os; os.system(\"npm publish\")'",
+        "echo 'npm publish' > r.sh; bash r.sh",
     ):
         assert bash(command, policy).rule == "no-publish", command
+    tree = {"Makefile": "release:\n\tnpm publish"}
+    assert judge("Bash", {"command": "make release"}, policy, tree.get).rule == "no-publish"
     assert "by hand. Say so." in bash("npm publish", policy).reason
     assert bash("terraform plan", policy).allowed
     assert bash("npm run publish-docs", policy).allowed
 
 
 def test_the_persons_own_paths_may_not_be_written(tmp_path: Path) -> None:
-    policy = load_policy(written(tmp_path, paths=["infra/**", "*.lock"]))
-    assert judge("Write", {"file_path": "infra/a/main.tf"}, policy).rule == "protected-path"
-    assert judge("Edit", {"file_path": "/repo/infra/main.tf"}, policy).rule == "protected-path"
-    assert judge("Edit", {"file_path": "/repo/poetry.lock"}, policy).rule == "protected-path"
+    policy = load_policy(written(tmp_path, paths=[INFRASTRUCTURE]))
+    assert judge("Write", {"file_path": "infra/a/main.tf"}, policy).rule == "infrastructure"
+    assert judge("Edit", {"file_path": "/repo/infra/main.tf"}, policy).rule == "infrastructure"
+    assert judge("Edit", {"file_path": "/repo/poetry.lock"}, policy).rule == "infrastructure"
     assert judge("Edit", {"file_path": "/repo/src/main.py"}, policy).allowed
+    assert bash("echo x > infra/main.tf", policy).rule == "infrastructure"
+    assert bash("cat infra/main.tf", policy).allowed
+
+
+def test_the_examples_of_the_persons_own_rules_are_checked(tmp_path: Path) -> None:
+    good = written(tmp_path, commands=[NO_PUBLISH], paths=[INFRASTRUCTURE])
+    assert check_examples(load_policy(good)) == []
+    bad = (
+        [
+            NO_PUBLISH | {"match": ["npm pack"], "no_match": ["sudo npm publish"]},
+        ],
+        [INFRASTRUCTURE | {"match": ["src/a.py"], "no_match": ["infra/a.tf"]}],
+    )
+    found = check_examples(load_policy(written(tmp_path, commands=bad[0], paths=bad[1])))
+    assert [line.split(" ")[:2] for line in found] == [
+        ["no-publish:", "match:"], ["no-publish:", "no_match:"],
+        ["infrastructure:", "match:"], ["infrastructure:", "no_match:"],
+    ]  # fmt: skip
 
 
 def test_an_example_that_does_not_hold_is_named(tmp_path: Path) -> None:
@@ -1327,9 +1496,13 @@ def test_an_example_that_does_not_hold_is_named(tmp_path: Path) -> None:
         ({"colour": "red"}, "colour"),
         ({"tools": "Bash"}, "tools"),
         ({"script_names": {"never": ["("]}}, "script_names.never.0"),
-        ({"commands": [{"id": "x", "match": [], "why": "w", "instead": "i"}]}, "commands.0.match"),
-        ({"commands": [{"id": "Bad Id", "match": ["a"], "why": "w", "instead": "i"}]}, "commands.0.id"),
-        ({"commands": [{"id": "database", "match": ["a"], "why": "w", "instead": "i"}]}, "given twice: database"),
+        ({"commands": [{"id": "x", "forbid": [], "why": "w", "instead": "i"}]}, "commands.0.forbid"),
+        ({"commands": [{"id": "x", "match": ["a"], "why": "w", "instead": "i"}]}, "an entry has id, forbid, why"),
+        ({"commands": ["npm publish"]}, "an entry has id, forbid, why, instead"),
+        ({"commands": [{"id": "Bad Id", "forbid": ["a"], "why": "w", "instead": "i"}]}, "commands.0.id"),
+        ({"commands": [{"id": "database", "forbid": ["a"], "why": "w", "instead": "i"}]}, "given twice: database"),
+        ({"paths": ["infra/**"]}, "paths.0"),
+        ({"paths": [{"id": "x", "forbid": ["a"], "why": "w", "instead": "i", "colour": "red"}]}, "paths.0.colour"),
         ({"programs": {"x": {"rule": "nowhere", "never": ["y"]}}}, "'nowhere'"),
         ({"rules": []}, "'git-write'"),
     ],
@@ -1366,6 +1539,8 @@ def test_a_policy_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("--list|-l", [], {"-l"}, True),
         ("--list|-l", [], {"-x"}, False),
         ("history !-v", ["history"], {"-v"}, False),
+        ("... db:* !db:new", ["a", "db:new"], set(), False),
+        ("... db:* !db:new", ["db:new", "db:push"], set(), True),
     ],
 )
 def test_a_form_of_call_matches(form: str, words: list[str], options: set[str], expected: bool) -> None:

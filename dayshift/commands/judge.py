@@ -11,6 +11,7 @@ from dayshift.commandline import Context, Failure
 from dayshift.guard.judge import judge as verdict_on
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import BadPolicy, load_policy
+from dayshift.tree import Tree
 
 TARGETS = ("command", "file_path", "notebook_path", "path", "url")
 
@@ -19,8 +20,14 @@ TARGETS = ("command", "file_path", "notebook_path", "path", "url")
 @click.option(
     "--policy", "file", metavar="FILE", type=click.Path(path_type=Path), help="Instead of config/policy.yaml."
 )
+@click.option(
+    "--tree",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A work tree, whose makefiles and scripts are then read and judged too.",
+)
 @click.pass_obj
-def judge(context: Context, file: Path | None) -> None:
+def judge(context: Context, file: Path | None, tree: Path | None) -> None:
     """Judge the calls on standard input, one JSON object per line, and answer each with one line.
 
     A line is {"command": "git status"}; or {"tool": "Write", "input": {"file_path": ".git/config"}}.
@@ -30,6 +37,7 @@ def judge(context: Context, file: Path | None) -> None:
     Examples:
       echo '{"command": "git push"}' | dayshift judge
       dayshift judge --policy my-policy.yaml < commands.jsonl
+      echo '{"command": "make deploy"}' | dayshift judge --tree .
     """
     try:
         policy = load_policy(file or context.home.config / "policy.yaml")
@@ -38,7 +46,8 @@ def judge(context: Context, file: Path | None) -> None:
     # Each answer is out before the next line is read (`echo` flushes), so that a program can talk with it.
     for number, line in enumerate(sys.stdin.buffer, 1):
         if line.strip():
-            click.echo(json.dumps(_answer(_call(line, number), policy)))
+            read = Tree(tree.resolve()) if tree else None
+            click.echo(json.dumps(_answer(_call(line, number), policy, read)))
 
 
 def _call(line: bytes, number: int) -> dict[str, Any]:
@@ -58,8 +67,8 @@ def _call(line: bytes, number: int) -> dict[str, Any]:
     return {"tool": tool, "input": tool_input, "command": given.get("command", target)}
 
 
-def _answer(call: dict[str, Any], policy: Policy) -> dict[str, str]:
-    verdict = verdict_on(call["tool"], call["input"], policy)
+def _answer(call: dict[str, Any], policy: Policy, read: Tree | None) -> dict[str, str]:
+    verdict = verdict_on(call["tool"], call["input"], policy, read)
     return {
         "command": call["command"],
         "verdict": "allow" if verdict.allowed else "block",

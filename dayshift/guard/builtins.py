@@ -1,8 +1,11 @@
 """The shell's own commands that change what the rest of a script means."""
 
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Protocol
 
+from dayshift.guard.names import is_stdin
 from dayshift.guard.scope import Command, Scope, Seen, Unreadable
 from dayshift.guard.words import HOLE
 
@@ -16,7 +19,9 @@ class Follower(Protocol):
     def script(self, script: str, stdin: str | None = None) -> str:
         """Read on in another text."""
 
-    def run(self, argv: list[str], env: tuple[tuple[str, str], ...] = (), stdin: str | None = None) -> str:
+    def run(
+        self, argv: list[str], env: tuple[tuple[str, str], ...] = (), stdin: str | None = None, source: str = ""
+    ) -> str:
         """Read on in another simple command."""
 
 
@@ -32,7 +37,7 @@ def _eval(reader: Follower, words: list[str], stdin: str | None) -> str:
 
 def _source(reader: Follower, words: list[str], stdin: str | None) -> str:
     content = reader.scope.files.get(reader.scope.path(words[0])) if words else None
-    if words and words[0] == "/dev/stdin":
+    if words and content is None and is_stdin(words[0]):
         content = stdin
     if content is None:
         reader.seen(Command(("source", *words)), reader.scope)
@@ -59,7 +64,8 @@ def _set(reader: Follower, words: list[str], stdin: str | None) -> str:
 
 def _shift(reader: Follower, words: list[str], stdin: str | None) -> str:
     count = int(words[0]) if words and words[0].isdigit() else 1
-    reader.scope.arguments = reader.scope.arguments[count:]
+    if reader.scope.arguments is not None:
+        reader.scope.arguments = reader.scope.arguments[count:]
     return ""
 
 
@@ -67,7 +73,23 @@ def _read(reader: Follower, words: list[str], stdin: str | None) -> str:
     for word in [*words, "REPLY", "MAPFILE"]:
         if not word.startswith("-"):
             reader.scope.variables[word] = (HOLE,)
+    for option, after in pairwise(words):
+        if re.fullmatch(r"-[a-zA-Z]*C", option):  # what mapfile calls for the lines it reads
+            reader.script(after, stdin)
     return ""
+
+
+def _complete(reader: Follower, words: list[str], stdin: str | None) -> str:
+    for option, after in pairwise(words):
+        if option in ("-W", "-C"):
+            reader.script(after if option == "-C" else f"echo {after}")
+    return HOLE
+
+
+def _history(reader: Follower, words: list[str], stdin: str | None) -> str:
+    if words and not any(word.startswith("-") and "l" in word for word in words):
+        raise Unreadable("fc runs what stood in the history")
+    return HOLE
 
 
 def _trap(reader: Follower, words: list[str], stdin: str | None) -> str:
@@ -91,5 +113,5 @@ def _hash(reader: Follower, words: list[str], stdin: str | None) -> str:
 BUILTINS: dict[str, Callable[[Follower, list[str], str | None], str]] = {
     "cd": _cd, "pushd": _cd, "eval": _eval, "source": _source, ".": _source, "alias": _alias, "set": _set,
     "shift": _shift, "read": _read, "mapfile": _read, "readarray": _read, "getopts": _read, "trap": _trap,
-    "coproc": _coproc, "hash": _hash,
+    "coproc": _coproc, "hash": _hash, "complete": _complete, "compgen": _complete, "fc": _history,
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """The expansion of shell words: what a parsed word becomes before its command runs."""
 
+import re
 from collections.abc import Callable
 
 from tree_sitter import Node
@@ -26,6 +27,8 @@ class Expansion:
     def __init__(self, scope: Scope, substituted: Callable[[Node], str]) -> None:
         self.scope = scope
         self.substituted = substituted
+        self.without = False  #: what `${name:+word}` adds is left out
+        self.optional = 0  #: how often such a word was met
 
     def fields(self, node: Node, quoted: bool = False) -> list[str]:
         """The words one word becomes; quoted, it stays one."""
@@ -56,13 +59,20 @@ class Expansion:
         if kind == "translated_string":
             return self.fields(node.children[-1], quoted=True)[0]
         if kind == "process_substitution":
-            path = f"/dev/fd/{node.start_byte}"
+            path = f"/dev/fd/of{node.start_byte}"
             self.scope.files[path] = self.substituted(node)
             return path
         if kind == "arithmetic_expansion":
+            self._calculated(text_of(node))
             self.substituted(node)
             return HOLE
         return unescaped(text_of(node))
+
+    def _calculated(self, text: str) -> None:
+        """A variable in a calculation is calculated in turn."""
+        for name in re.findall(r"[A-Za-z_]\w*", text):
+            if any("$(" in value or "`" in value for value in self.scope.variables.get(name, ())):
+                raise Unreadable("a command in a calculation")
 
     def _output(self, node: Node) -> str:
         named = node.named_children
@@ -79,8 +89,8 @@ class Expansion:
             return self.fields(children[0], quoted=True)
         return [self.pieces(node)[1:-1]]
 
-    def pieces(self, node: Node) -> str:
-        """Quoted text with its expansions filled in; what lies between them is kept to the byte."""
+    def pieces(self, node: Node, plain: Callable[[str], str] = unquoted) -> str:
+        """Quoted text with its expansions filled in; what lies between them is kept to the byte but for `plain`."""
         source, start, out = node.text or b"", node.start_byte, []
         at = 0
         for child in node.named_children:
@@ -88,10 +98,10 @@ class Expansion:
                 continue
             text = child.text or b""
             begin = child.end_byte - len(text.lstrip())  # the grammar lets an expansion begin in the blank before it
-            out.append(_plain(source[at : begin - start]))
+            out.append(plain(unmasked(source[at : begin - start])))
             out.append(" ".join(self.fields(child, quoted=True)))
             at = child.end_byte - start
-        out.append(_plain(source[at:]))
+        out.append(plain(unmasked(source[at:])))
         return "".join(out)
 
     def _joined(self, node: Node, quoted: bool) -> list[str]:
@@ -104,22 +114,28 @@ class Expansion:
 
     def _value(self, name: str, quoted: bool) -> list[str]:
         scope = self.scope
-        if name in ("@", "*"):
-            if quoted:
-                return list(scope.arguments) if name == "@" else [" ".join(scope.arguments)]
-            return _split(" ".join(scope.arguments), False, scope)
-        if name.isdigit() and name != "0":
-            place = int(name) - 1
-            return _split(scope.arguments[place] if place < len(scope.arguments) else "", quoted, scope)
         if name == "0":
             return _split(scope.name, quoted, scope)
+        if name in ("@", "*") or name.isdigit():
+            return self._argument(name, quoted)
         value = (HOLE,) if name in _SPECIAL else scope.variables.get(name, (HOLE,))
         return _split(value[0] if value else "", quoted, scope)
 
+    def _argument(self, name: str, quoted: bool) -> list[str]:
+        arguments = self.scope.arguments
+        if arguments is None:
+            return [HOLE]
+        if name == "@" and quoted:
+            return list(arguments)
+        if name in ("@", "*"):
+            return _split(" ".join(arguments), quoted, self.scope)
+        place = int(name) - 1
+        return _split(arguments[place] if place < len(arguments) else "", quoted, self.scope)
+
     def _braced(self, node: Node, quoted: bool) -> list[str]:
         text = text_of(node)
-        if "`" in text:
-            raise Unreadable("backticks inside ${…}")
+        if "`" in text or text.endswith("@P}"):
+            raise Unreadable("backticks or @P inside ${…}")
         children = node.children
         if len(children) == 3 and children[1].type == "variable_name":
             return self._value(text_of(children[1]), quoted)
@@ -127,9 +143,10 @@ class Expansion:
             return self._item(children[1], quoted)
         if len(children) == 3 and children[1].type == "special_variable_name":
             return self._value(text_of(children[1]), quoted)
-        for child in node.named_children:
-            if child.type in WORDS:
-                self.fields(child)
+        given = [self.fields(child, quoted) for child in node.named_children if child.type in WORDS]
+        if len(children) == 5 and children[2].type in (":+", "+") and len(given) == 1:
+            self.optional += 1
+            return ([""] if quoted else []) if self.without else given[0]
         return [HOLE]
 
     def _item(self, node: Node, quoted: bool) -> list[str]:
@@ -149,10 +166,6 @@ class Expansion:
 def _is_all(child: Node, string: Node) -> bool:
     whole = (child.text or b"").startswith(b"$") and child.start_byte == string.start_byte + 1
     return whole and child.end_byte == string.end_byte - 1
-
-
-def _plain(source: bytes) -> str:
-    return unquoted(unmasked(source))
 
 
 def _split(value: str, quoted: bool, scope: Scope) -> list[str]:

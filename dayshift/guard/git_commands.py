@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dayshift.guard.names import asks_for_help
 from dayshift.guard.policy import Policy
 from dayshift.guard.words import HOLE
 
@@ -22,9 +23,17 @@ RUNS_ITS_VALUE = (
     "sequence.editor", "pager.", "diff.external", "credential.", "gpg.", "browser.", "web.browser", "uploadpack.",
     "sendemail.",
 )  # fmt: skip
+OF_TRANSPORT = (
+    "core.sshcommand",
+    "core.gitproxy",
+    "core.askpass",
+    "credential.",
+    "uploadpack.",
+)  #: no reader runs these
 RUNS_ITS_VALUE_AT_THE_END = (
     ".textconv", ".clean", ".smudge", ".process", ".command", ".cmd", ".driver", ".path", "helper",
 )  # fmt: skip
+RUNS_ITS_WORDS = frozenset(("bisect", "submodule", "filter-branch", "rebase", "for-each-repo"))
 FOREACH_OPTIONS = frozenset(("--recursive", "-q", "--quiet"))
 SETTING = frozenset(("true", "false", "0", "1", "yes", "no", "on", "off", ""))
 
@@ -72,13 +81,29 @@ def reads_only(call: GitCall, policy: Policy) -> bool:
         return False
     if not call.name or call.args[:1] == ("--help",) or call.args == ("-h",):
         return True
+    if any(key.startswith("include") for key, _ in call.settings):
+        return False
+    if call.name not in RUNS_ITS_WORDS and call.args[-1:] == ("--help",) and asks_for_help(call.args):
+        return True
+    if call.name == "config" and _sets(call.args):
+        return False
     if call.name == "submodule" and "foreach" in call.args[:2]:
         return True
     alias = dict(call.settings).get(f"alias.{call.name.lower()}")
     if alias is not None and call.name not in policy.git:
-        return True
+        return not alias.lstrip().startswith("!")  # git is no way to run something else
     forms = policy.git.get(call.name)
     return forms is not None and forms.allows(call.args)
+
+
+def _sets(args: tuple[str, ...]) -> bool:
+    """True for `git config name value`, whatever stands as the value: options end at the first word."""
+    place = next((place for place, arg in enumerate(args) if not arg.startswith("-")), len(args))
+    acts = any(
+        arg.startswith(("--get", "--list", "-l", "-f", "--file", "--blob", "--type", "--default"))
+        for arg in args[:place]
+    )
+    return not acts and "." in "".join(args[place : place + 1]) and len(args) > place + 1
 
 
 def runs(call: GitCall) -> Iterator[str]:
@@ -87,10 +112,16 @@ def runs(call: GitCall) -> Iterator[str]:
         if key.startswith("alias."):
             yield value[1:] if value.startswith("!") else f"git {value}"
         elif is_program(key) and value.lower() not in SETTING:
-            yield value
+            yield HOLE if is_of_project(value) and not key.startswith(OF_TRANSPORT) else value
     if call.name == "submodule" and "foreach" in call.args[:2]:
         rest = [word for word in call.args[call.args.index("foreach") + 1 :] if word not in FOREACH_OPTIONS]
         yield rest[0] if len(rest) == 1 else shlex.join(rest)
+
+
+def is_of_project(value: str) -> bool:
+    """True if the program git would run lies in no folder of the system: what it does cannot be told."""
+    path = value.lstrip("!").partition(" ")[0]
+    return "/" in path and not path.startswith(("/usr/", "/bin/", "/opt/"))
 
 
 def is_program(key: str) -> bool:

@@ -54,11 +54,15 @@ class _Scripts(_Entry):
     harmless: list[Expression] = []
 
 
-class _Command(_Entry):
+class _Own(_Entry):
+    """A rule of the person's: forms of calls, or globs of paths, with examples that prove it."""
+
     id: Name
-    match: Annotated[list[Line], Field(min_length=1)]
+    forbid: Annotated[list[Line], Field(min_length=1)]
     why: Line
     instead: Line
+    match: list[Line] = []
+    no_match: list[Line] = []
 
 
 class _File(_Entry):
@@ -69,13 +73,16 @@ class _File(_Entry):
     programs: dict[str, _Forms]
     script_names: _Scripts
     database_code: list[Expression]
+    subcommands: list[Expression] = []
+    options: list[Expression] = []
+    database_addresses: list[Expression] = []
     protected_paths: list[Line]
-    commands: list[_Command] = []
-    paths: list[Line] = []
+    commands: list[_Own] = []
+    paths: list[_Own] = []
 
     @model_validator(mode="after")
     def _rules_exist(self) -> "_File":
-        ids = [rule.id for rule in self.rules] + [command.id for command in self.commands]
+        ids = [rule.id for rule in self.rules] + [own.id for own in (*self.commands, *self.paths)]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"rule ids must be unique; given twice: {', '.join(twice)}")
@@ -107,14 +114,20 @@ def load_policy(path: Path) -> Policy:
 
 def _said(item: Any) -> str:
     place = ".".join(str(part) for part in item["loc"]) or "file"
-    cure = "; remove it or correct its spelling" if item["type"] == "extra_forbidden" else ""
+    own = item["loc"][:1] in (("commands",), ("paths",))
+    shape = "an entry has id, forbid, why, instead, and may have match and no_match"
+    cure = {"extra_forbidden": "; remove it or correct its spelling"}.get(item["type"], "")
+    if own and (cure or item["type"] in ("missing", "model_type", "list_type")):
+        cure = f"{cure}; {shape}"
     return f"{place}: {item['msg']}{cure}"
 
 
 def _compiled(file: _File) -> Policy:
     rules = {rule.id: Rule(**_tuples(rule)) for rule in file.rules}
-    for command in file.commands:
-        rules[command.id] = Rule(command.id, "a command of your own rules", command.why, command.instead)
+    for own in file.commands:
+        rules[own.id] = _rule(own, "a rule of this project's person forbids this command")
+    for own in file.paths:
+        rules[own.id] = _rule(own, "a rule of this project's person forbids writing this file", of_paths=True)
     return Policy(
         rules=rules,
         tools=frozenset(file.tools),
@@ -125,8 +138,11 @@ def _compiled(file: _File) -> Policy:
         scripts=_expressions(file.script_names.never),
         harmless_scripts=_expressions(file.script_names.harmless),
         drivers=_expressions(file.database_code),
-        own=tuple(_own(command.id, match) for command in file.commands for match in command.match),
-        own_paths=tuple(file.paths),
+        subcommands=_expressions(file.subcommands),
+        options=_expressions(file.options),
+        addresses=_expressions(file.database_addresses),
+        own=_own(file.commands),
+        own_paths=tuple((own.id, tuple(own.forbid)) for own in file.paths),
     )
 
 
@@ -134,9 +150,18 @@ def _tuples(rule: _Rule) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in rule.model_dump().items()}
 
 
-def _own(rule: str, match: str) -> tuple[str, str, Pattern]:
-    program, _, form = match.partition(" ")
-    return rule, program, Pattern.parse(form)
+def _rule(own: _Own, what: str, of_paths: bool = False) -> Rule:
+    return Rule(own.id, what, own.why, own.instead, tuple(own.match), tuple(own.no_match), of_paths)
+
+
+def _own(commands: list[_Own]) -> dict[str, tuple[tuple[str, Forms], ...]]:
+    rules: dict[str, tuple[tuple[str, Forms], ...]] = {}
+    for command in commands:
+        for call in command.forbid:
+            program, _, form = call.strip().partition(" ")
+            name = program.rsplit("/", 1)[-1]
+            rules[name] = (*rules.get(name, ()), (command.id, Forms(never=(Pattern.parse(form),))))
+    return rules
 
 
 def _forms(forms: _Forms) -> Forms:

@@ -1,5 +1,6 @@
 """What feeds a command and what it writes: redirections, here-documents, here-strings."""
 
+import re
 from collections.abc import Callable
 
 from tree_sitter import Node
@@ -7,6 +8,8 @@ from tree_sitter import Node
 from dayshift.guard.expansion import WORDS, Expansion, text_of
 from dayshift.guard.scope import Unreadable
 from dayshift.guard.words import HOLE, unquoted
+
+COST = 300  #: of a budget that counts characters
 
 
 class Redirections:
@@ -16,12 +19,14 @@ class Redirections:
         self.expansion = expansion
         self.run = run
         self.stdin: str | None = None
+        self.source = ""  #: the file that feeds it, if its text is not known
         self.words: list[str] = []  #: words of the command that stand behind a redirection
         self.writes: list[tuple[str, bool]] = []  #: path, appended to
         self.then: list[Node] = []  #: what follows on the line of a here-document
 
     def add(self, node: Node) -> None:
         """Take in one more redirection."""
+        self.expansion.scope.budget.spend(COST)
         if node.type == "herestring_redirect":
             self.stdin = "".join(self.expansion.fields(node.named_children[-1], quoted=True)) + "\n"
         elif node.type == "heredoc_redirect":
@@ -38,10 +43,17 @@ class Redirections:
             return
         self.words += targets[1:]
         if operator == "<":
-            scope = self.expansion.scope
-            self.stdin = scope.files.get(scope.path(targets[0]), self.stdin)
+            self._fed(targets[0])
         elif operator not in (">&", "<&") or not targets[0].rstrip("-").isdigit():
             self.writes.append((targets[0], operator.endswith(">>")))
+
+    def _fed(self, name: str) -> None:
+        scope = self.expansion.scope
+        content = HOLE if name.startswith(("/dev/tcp/", "/dev/udp/")) else scope.files.get(scope.path(name))
+        if content is not None:
+            self.stdin = content
+        elif not name.startswith("/dev/"):
+            self.source = name
 
     def _here_document(self, node: Node) -> None:
         start = ""
@@ -63,7 +75,7 @@ class Redirections:
         """The document; the grammar does not see backticks in it, so they are read here."""
         if quoted:
             return text_of(node)
-        parts = self.expansion.pieces(node).split("`")
+        parts = re.split(r"(?<!\\)`", self.expansion.pieces(node, plain=str))
         for script in parts[1::2]:
             self.run(script)
         return unquoted("".join(part if number % 2 == 0 else HOLE for number, part in enumerate(parts)))

@@ -7,6 +7,30 @@ from collections.abc import Mapping
 
 HOLE = "\ue000"  #: stands for text only a running shell would know; an input that contains it is unknown by itself
 
+SETTINGS_PRINTED_BY: dict[str, tuple[list[str], ...]] = {
+    "ssh-agent": ([], ["-s"], ["-c"]),
+    "direnv": (["hook"], ["export"]),
+    "pyenv": (["init"], ["virtualenv-init"]),
+    "rbenv": (["init"],),
+    "nodenv": (["init"],),
+    "goenv": (["init"],),
+    "jenv": (["init"],),
+    "mise": (["activate"], ["env"]),
+    "rtx": (["activate"],),
+    "brew": (["shellenv"],),
+    "fnm": (["env"],),
+    "starship": (["init"],),
+    "zoxide": (["init"],),
+    "opam": (["env"],),
+    "luarocks": (["path"],),
+    "minikube": (["docker-env"], ["-p"]),
+    "docker-machine": (["env"],),
+    "conda": (["shell.bash"], ["shell.zsh"]),
+    "micromamba": (["shell"],),
+    "pixi": (["shell-hook"],),
+    "atuin": (["init"],),
+}  # what prints nothing but settings for the shell that evaluates it
+PRINT_SETTINGS = frozenset(("dircolors", "lesspipe", "keychain", "register-python-argcomplete"))
 _BACKSLASH = re.compile(r"\\\n|\\(.)", re.DOTALL)
 _IN_DOUBLE_QUOTES = re.compile(r"\\([\"\\$`])|\\\n")
 _ANSI = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|c.|.)", re.DOTALL)
@@ -84,14 +108,22 @@ def printed(argv: list[str], stdin: str | None, files: Mapping[str, str]) -> str
             return _echoed(rest)
         case ["printf", "--", form, *rest] | ["printf", form, *rest]:
             return _formatted(form, rest)
-        case ["cat" | "tee" | "tac", *rest] if argv[0] == "tee" or not rest or rest == ["-"]:
+        case ["cat" | "tee", *rest] if argv[0] == "tee" or not rest or rest == ["-"]:
             return HOLE if stdin is None else stdin
+        case ["tac"] if stdin is not None:
+            return "\n".join(reversed(stdin.rstrip("\n").split("\n"))) + "\n"
         case ["cat", name]:
             return files.get(name, HOLE)
         case [":" | "true" | "false" | "cd" | "set" | "exit" | "return" | "test" | "sleep" | "mkdir" | "export", *_]:
             return ""
         case ["which" | "whence", name] | ["command" | "type", "-v" | "-p" | "-P", name]:
             return name if "/" in name else f"/usr/bin/{name}"
+        case ["find", top, *_] if not top.startswith("-"):
+            return f"{top}/{HOLE}\n"
+        case ["ls", *rest] if any("/" in word or "*" in word for word in rest):
+            return "\n".join(word if "/" in word else HOLE for word in rest if not word.startswith("-"))
+        case [_, *rest] if _prints_settings(argv[0], rest):
+            return ""
         case ["git", *rest] if "rev-parse" in rest:
             return _git_directory(rest)
         case ["base64", "-d" | "-D" | "--decode"] if stdin and HOLE not in stdin:
@@ -121,7 +153,13 @@ def _formatted(form: str, words: list[str]) -> str:
     rounds = max(1, -(-len(words) // places))
     missing = [""] * (rounds * places - len(words))
     filled = iter([*words, *missing])
-    return "".join(re.sub(r"%[sb]", lambda _: next(filled), form) for _ in range(rounds)).replace("%%", "%")
+    fill = lambda found: ansi(next(filled)) if found[0] == "%b" else next(filled)  # noqa: E731
+    return "".join(re.sub(r"%[sb]", fill, form) for _ in range(rounds)).replace("%%", "%")
+
+
+def _prints_settings(name: str, words: list[str]) -> bool:
+    """True for what people put into `eval` to set up their shell; an installed program, so no path."""
+    return words[:1] in SETTINGS_PRINTED_BY.get(name, ()) or (name in PRINT_SETTINGS and bool(words))
 
 
 def _git_directory(words: list[str]) -> str:
