@@ -17,7 +17,6 @@ missing=""
 [ -z "$python" ] || "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 command -v git >/dev/null 2>&1 || missing="$missing git"
 command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
-command -v socat >/dev/null 2>&1 || missing="$missing socat"
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null 2>&1 || { say "install these with your system's package manager, then again: make setup:$missing"; exit 3; }
     say "installing system packages:$missing"
