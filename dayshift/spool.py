@@ -16,6 +16,7 @@ import psutil
 
 from dayshift import files, holder
 from dayshift.holder import processes
+from dayshift.holder.bounds import Bounds
 
 END_SECONDS = 15.0  #: the holder's grace for the command, and time to write its records
 MARK = "DAYSHIFT_RUN"  #: environment variable every process of a run carries
@@ -29,11 +30,13 @@ class LaunchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The holder's record of a run's end; `how` is exited, stopped, deadline, or lost (the holder was killed)."""
+    """The holder's record of a run's end; `how` is exited, stopped, deadline, what it took too much of (memory,
+    processes, disk), or lost (the holder was killed)."""
 
     code: int | None
     how: str
     launched: bool = True
+    why: str = ""  #: the figures, if it took too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,15 @@ class Spool:
     folder: Path
 
     def launch(
-        self, argv: Sequence[str], environment: Mapping[str, str], prompt: str, stdout: Path, seconds: float
-    ) -> None:
+        self, argv: Sequence[str], environment: Mapping[str, str], prompt: str, stdout: Path, seconds: float,
+        bounds: Bounds, workspace: Path,
+    ) -> None:  # fmt: skip
         """Start the run; returns when its holder has the lock and has recorded the start. LaunchFailed otherwise."""
         self.folder.mkdir(parents=True, exist_ok=True)
         files.write_atomically(self.folder / "prompt.md", prompt, 0o600)
         order = {"argv": list(argv), "environment": dict(environment), "stdin": str(self.folder / "prompt.md"),
-                 "stdout": str(stdout), "seconds": seconds}  # fmt: skip
+                 "stdout": str(stdout), "seconds": seconds, "bounds": bounds._asdict(),
+                 "workspace": str(workspace)}  # fmt: skip
         files.write_atomically(self.folder / "launch.json", json.dumps(order), 0o600)
         status = subprocess.run(
             [sys.executable, "-I", "-S", str(HOLDER), str(self.folder)], check=False, env={}, close_fds=True,
@@ -99,7 +104,7 @@ class Spool:
             if self.alive or not self.started:
                 return None
             record = files.read_json(self.folder / "exit.json") or {"code": None, "how": "lost"}
-        return Ended(record["code"], record["how"], record.get("launched", True))
+        return Ended(record["code"], record["how"], record.get("launched", True), record.get("why", ""))
 
     def stop(self) -> None:
         """Tell the holder to end the run; it obeys within a fraction of a second and kills after its grace."""

@@ -1,4 +1,7 @@
-"""Whether a task is done: its deliverables are there and differ, its validation commands pass in the sandbox."""
+"""Whether a task is done: its deliverables are there and differ, its validation commands pass in the sandbox.
+
+It joins the holder's folder, for the watch that also bounds a run.
+"""
 
 import asyncio
 import contextlib
@@ -8,12 +11,18 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dayshift.holder import measures
+from dayshift.holder.bounds import LOOK_SECONDS, Excess, Watch
+from dayshift.holder.processes import first_to_go
 from dayshift.model import Check, Task
 from dayshift.workspace import Workspace
 
 COMMAND_SECONDS = 900  #: a validation command that runs longer has failed
 TAIL = 4000
 TIMED_OUT = 124  #: as timeout(1) reports it
+KILLED = 137  #: as a shell reports it
+
+Wrap = Callable[[list[str]], list[str]]
 WORKSPACES = "agent_workspaces/"
 
 
@@ -46,31 +55,55 @@ def _known(workspace: Workspace, base: str, path: str) -> bool:
     return bool(workspace.project.text("ls-tree", "--name-only", base, "--", path.rstrip("/")))
 
 
-async def validations(task: Task, wrap: Callable[[list[str]], list[str]]) -> list[Check]:
+async def validations(task: Task, wrap: Wrap, watch: Callable[[], Watch]) -> list[Check]:
     """One check per validation command, run in order by a shell inside the sandbox that `wrap` puts round it."""
-    return [await run_command(command, wrap, "validate") for command in task.validate]
+    return [await run_command(command, wrap, watch, "validate") for command in task.validate]
 
 
-async def run_command(command: str, wrap: Callable[[list[str]], list[str]], kind: str) -> Check:
-    """The command's exit code, the tail of what it printed, and how long it took."""
+async def run_command(command: str, wrap: Wrap, watch: Callable[[], Watch], kind: str) -> Check:
+    """The command's exit code, the tail of what it printed, how long it took, and why it was ended if it was."""
     began = time.monotonic()
+    watching = await asyncio.to_thread(watch)
     process = await asyncio.create_subprocess_exec(
         *wrap(["/bin/sh", "-c", command]), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT, env={}, start_new_session=True,
     )  # fmt: skip
+    first_to_go(process.pid)
     tail = bytearray()
     try:
-        async with asyncio.timeout(COMMAND_SECONDS):
-            await _read_tail(process, tail)
-            code = await process.wait()
-    except TimeoutError:
-        code = TIMED_OUT
-        tail += f"\nstopped after {COMMAND_SECONDS} s".encode()
+        code, stopped = await _end(process, tail, watching)
     finally:
         _kill(process)
         await process.wait()
+    tail += f"\n{stopped}".encode()
     text = bytes(tail[-TAIL:]).decode(errors="replace").strip()
-    return Check(kind, command, code, text, round(time.monotonic() - began, 1))
+    return Check(kind, command, code, text, round(time.monotonic() - began, 1), stopped)
+
+
+async def _end(process: asyncio.subprocess.Process, tail: bytearray, watch: Watch) -> tuple[int, str]:
+    """The exit code, once the command has ended, taken too long or taken too much; and in words which of the last."""
+    end, excess = asyncio.create_task(_own_end(process, tail)), asyncio.create_task(_excess(process.pid, watch))
+    try:
+        done, _ = await asyncio.wait({end, excess}, timeout=COMMAND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (end, excess):
+            task.cancel()
+    if end in done:
+        return end.result(), ""
+    return (KILLED, excess.result().words) if done else (TIMED_OUT, f"ran longer than {COMMAND_SECONDS} s")
+
+
+async def _own_end(process: asyncio.subprocess.Process, tail: bytearray) -> int:
+    await _read_tail(process, tail)
+    return await process.wait()
+
+
+async def _excess(pid: int, watch: Watch) -> Excess:
+    """What the command takes too much of, as soon as it does."""
+    while True:
+        if found := await asyncio.to_thread(lambda: watch.look(measures.root(pid))):
+            return found
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _read_tail(process: asyncio.subprocess.Process, tail: bytearray) -> None:
@@ -93,7 +126,7 @@ def told(checks: Sequence[Check]) -> str:
         if check.kind == "deliverable":
             lines.append(f"- The deliverable `{check.subject}` is {check.tail}.")
         else:
-            lines.append(f"- `{check.subject}` exited with {check.exit_code}:\n\n```\n{check.tail}\n```")
+            lines.append(f"- {_outcome(check)}:\n\n```\n{check.tail}\n```")
     return "\n".join(lines)
 
 
@@ -105,8 +138,11 @@ def failed(checks: Sequence[Check]) -> list[Check]:
 def summary(checks: Sequence[Check]) -> str:
     """What failed, in one line."""
     return "; ".join(
-        f"{check.subject} is {check.tail}"
-        if check.kind == "deliverable"
-        else f"`{check.subject}` exited with {check.exit_code}"
+        f"{check.subject} is {check.tail}" if check.kind == "deliverable" else _outcome(check)
         for check in failed(checks)
     )
+
+
+def _outcome(check: Check) -> str:
+    how = f"was ended: it {check.stopped}" if check.stopped else f"exited with {check.exit_code}"
+    return f"`{check.subject}` {how}"

@@ -16,11 +16,13 @@ import pytest
 
 from dayshift import files, holder
 from dayshift.holder import processes
+from dayshift.holder.bounds import Bounds
 from dayshift.sandbox import Sandbox
 from dayshift.spool import HOLDER, MARK, Ended, LaunchFailed, Spool
 from dayshift.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
+PLENTY = Bounds(memory=8 << 30, processes=512, disk=8 << 30)
 Command = Callable[[str], list[str]]
 
 
@@ -57,7 +59,7 @@ def nap() -> str:
 
 
 def begin(spool: Spool, argv: list[str], seconds: float = 60, prompt: str = "") -> Spool:
-    spool.launch(argv, {MARK: str(spool.folder)}, prompt, spool.folder / "out", seconds)
+    spool.launch(argv, {MARK: str(spool.folder)}, prompt, spool.folder / "out", seconds, PLENTY, spool.folder)
     return spool
 
 
@@ -187,10 +189,10 @@ def test_nothing_outlives_the_main_process(spool: Spool, boxed: Command, nap: st
 
 
 def test_a_run_outlives_whoever_started_it(spool: Spool, boxed: Command) -> None:
-    order = "import json, sys; from pathlib import Path; from dayshift.spool import Spool; folder = Path(sys.argv[1])"
-    script = (
-        f"{order}; Spool(folder).launch(json.load(sys.stdin), {{}}, 'x', folder / 'out', 60); print('on', flush=True)"
-    )
+    order = "import json, sys; from pathlib import Path; from dayshift.spool import Spool"
+    bounds = "from dayshift.holder.bounds import Bounds; folder = Path(sys.argv[1])"
+    launch = f"Spool(folder).launch(json.load(sys.stdin), {{}}, 'x', folder / 'out', 60, {PLENTY}, folder)"
+    script = f"{order}; {bounds}; {launch}; print('on', flush=True)"
     starter = subprocess.Popen(
         [sys.executable, "-c", f"{script}; import time; time.sleep(60)", spool.folder],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dayshift import verification
+from dayshift.holder.bounds import Bounds, Watch
 from dayshift.model import Check
 from dayshift.sandbox import Sandbox
 from dayshift.workspace import Workspace, head
@@ -131,12 +132,16 @@ def test_a_task_without_deliverables_has_nothing_to_check(place: Workspace) -> N
 # --- commands ---------------------------------------------------------------------------------------
 
 
+def unbounded() -> Watch:
+    return Watch(Bounds(memory=8 << 30, processes=512, disk=8 << 30), "/nonexistent")
+
+
 def as_it_is(command: list[str]) -> list[str]:
     return command
 
 
 async def ran(command: str) -> Check:
-    return await verification.run_command(command, as_it_is, "validate")
+    return await verification.run_command(command, as_it_is, unbounded, "validate")
 
 
 @pytest.mark.parametrize("code", [0, 1, 42])
@@ -174,8 +179,25 @@ async def test_a_command_that_takes_too_long_is_ended_with_all_it_started(
     began = time.monotonic()
     check = await ran(f"echo begun; sleep 60 & echo $! > {tmp_path / 'pid'}; wait")
     assert time.monotonic() - began < 10
-    assert (check.exit_code, check.tail) == (verification.TIMED_OUT, "begun\n\nstopped after 0.3 s")
+    assert (check.exit_code, check.tail) == (verification.TIMED_OUT, "begun\n\nran longer than 0.3 s")
     assert has_ended(int((tmp_path / "pid").read_text()))
+
+
+async def test_a_command_that_takes_too_much_is_ended_with_all_it_started(place: Workspace) -> None:
+    sandbox = Sandbox(place.folder, place.repo, place.project.common_dir, place.home, {"PATH": "/usr/bin:/bin"})
+    tight = Bounds(memory=200 << 20, processes=40, disk=50 << 20)
+    cases = {
+        "echo begun; head -c 300M /dev/zero | tail": "of limits.memory_gb",
+        "echo begun; for each in $(seq 60); do sleep 60 & done; wait": "of limits.processes",
+        "echo begun; head -c 80M /dev/urandom > large; sleep 60": "of limits.workspace_gb",
+    }
+    for command, limit in cases.items():
+        check = await verification.run_command(
+            command, sandbox.argv, lambda: Watch(tight, str(place.folder)), "validate"
+        )
+        assert (check.exit_code, limit in check.stopped) == (verification.KILLED, True)
+        assert check.tail == f"begun\n\n{check.stopped}"
+        assert verification.summary([check]) == f"`{command}` was ended: it {check.stopped}"
 
 
 async def test_a_verification_that_is_broken_off_leaves_no_process(tmp_path: Path) -> None:
@@ -209,7 +231,7 @@ async def test_in_the_sandbox_what_a_command_leaves_running_neither_holds_it_up_
         environment={"PATH": "/usr/bin:/bin", "MARK": str(tmp_path)},
     )  # fmt: skip
     began = time.monotonic()
-    check = await verification.run_command("setsid sleep 60 & pwd; exit 3", sandbox.argv, "validate")
+    check = await verification.run_command("setsid sleep 60 & pwd; exit 3", sandbox.argv, unbounded, "validate")
     assert (check.exit_code, check.tail) == (3, str(place.repo))
     assert time.monotonic() - began < 30
     assert all(has_ended(pid) for pid in carrying(f"MARK={tmp_path}"))
@@ -225,7 +247,7 @@ def carrying(variable: str) -> list[int]:
 
 async def test_every_command_runs_in_order_though_one_fails() -> None:
     wanted = task("a", validate=("false", "true", "exit 7"))
-    checks = await verification.validations(wanted, as_it_is)
+    checks = await verification.validations(wanted, as_it_is, unbounded)
     assert [(check.subject, check.exit_code) for check in checks] == [("false", 1), ("true", 0), ("exit 7", 7)]
 
 

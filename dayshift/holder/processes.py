@@ -5,6 +5,7 @@ import os
 import signal
 
 PR_SET_CHILD_SUBREAPER = 36
+FIRST = "1000"  #: the highest score there is
 
 
 def boot_id() -> str:
@@ -29,6 +30,44 @@ def children(pid: int) -> list[int]:
             return [int(word) for word in file.read().split()]
     except (OSError, ValueError):
         return []
+
+
+def started_by(pid: int) -> list[int]:
+    """Children of a process, whichever of its threads started them."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        pass
+    return found
+
+
+def below(pid: int) -> list[int]:
+    """Every process that comes of this one and did not lose its parents."""
+    found, waiting = [], [pid]
+    while waiting:
+        waiting += (children := started_by(waiting.pop()))
+        found += children
+    return found
+
+
+def first_to_go(pid: int) -> None:
+    """When the machine runs out of memory, this process and all that come of it are ended before the daemon, and
+    before anything of the person's."""
+    write_score(pid)
+    for each in below(pid):  # those that it made before; what it makes from now on inherits
+        write_score(each)
+
+
+def write_score(pid: int) -> None:
+    """Give the kernel that process first; one that is gone needs no more."""
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+            file.write(FIRST)
+    except OSError:
+        pass
 
 
 def send(pid: int, number: int) -> None:

@@ -8,11 +8,16 @@ import subprocess
 import time
 
 from dayshift.holder import GRACE_SECONDS, STATUS_FD
-from dayshift.holder.processes import boot_id, children, end_children, send, start_time
+from dayshift.holder.argv import Argv
+from dayshift.holder.bounds import GB, Bounds, Excess, Watch
+from dayshift.holder.processes import boot_id, children, end_children, first_to_go, send, start_time
 from dayshift.holder.records import put
-from dayshift.holder.streams import appended, in_memory, write_all
+from dayshift.holder.streams import Sink, in_memory
 
 POLL_SECONDS = 0.2
+MOST_SAID = GB  #: bytes of a run's output, or what its workspace may take if that is less; then the run ends
+TOO_MUCH_SAID = Excess("disk", "wrote more output than is kept of a run: 1 GB, or limits.workspace_gb if less")
+MOST_ERRORS = 16 << 20  #: bytes of its standard error that are kept
 BLOCK = 1 << 16
 
 
@@ -21,10 +26,15 @@ class Run:
 
     def __init__(self, spool: str, launch: dict) -> None:  # type: ignore[type-arg]
         self.spool, self.launch = spool, launch
+        self.argv = Argv(spool)
         self.sandboxed = STATUS_FD in launch["argv"]
         self.init: int | None = None  # pid of the namespace's first process, as seen from here
         self.code: int | None = None
-        self.how = "exited"
+        self.how, self.why = "exited", ""
+        bounds = Bounds(**launch["bounds"])
+        self.watch = Watch(bounds, launch["workspace"])
+        self.output = Sink(launch["stdout"], min(MOST_SAID, bounds.disk))
+        self.errors = Sink(os.path.join(spool, "stderr"), MOST_ERRORS)
         self.stopping_since: float | None = None
         self.pending = b""
 
@@ -38,17 +48,18 @@ class Run:
                 argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=given,
                 env=self.launch["environment"],
             )  # fmt: skip
+        first_to_go(self.process.pid)
         os.close(writer)
         self.status = status
         self.sinks = {
-            self.process.stdout.fileno(): appended(self.launch["stdout"]),  # type: ignore[union-attr]
-            self.process.stderr.fileno(): appended(os.path.join(self.spool, "stderr")),  # type: ignore[union-attr]
+            self.process.stdout.fileno(): self.output,  # type: ignore[union-attr]
+            self.process.stderr.fileno(): self.errors,  # type: ignore[union-attr]
         }
         self.open = {status, *self.sinks}
         self.deadline = time.monotonic() + self.launch["seconds"]
 
     def follow(self) -> None:
-        """Until the main process ended: listen, obey stop, keep the deadline."""
+        """Until the main process ended: listen, obey stop, keep the deadline and the bounds."""
         while self.code is None and self.goes_on():
             self.listen(POLL_SECONDS)
             self.check_end()
@@ -63,14 +74,17 @@ class Run:
         if not self.open:
             time.sleep(seconds)
             return
-        for source in select.select(list(self.open), [], [], seconds)[0]:
+        for source in select.select([*self.open, self.argv.source], [], [], seconds)[0]:
+            if source == self.argv.source:
+                self.argv.take()
+                continue
             data = os.read(source, BLOCK)
             if not data:
                 self.open.discard(source)
             elif source == self.status:
                 self.read_status(data)
             else:
-                write_all(self.sinks[source], data)
+                self.sinks[source].add(data)
 
     def read_status(self, data: bytes) -> None:
         """Take in what bubblewrap says."""
@@ -94,6 +108,8 @@ class Run:
                 self.begin_end("stopped")
             elif time.monotonic() > self.deadline:
                 self.begin_end("deadline")
+            elif excess := self.excess():
+                self.cut_off(excess)
         elif time.monotonic() > self.stopping_since + GRACE_SECONDS:
             self.end_namespace()
 
@@ -102,6 +118,19 @@ class Run:
         self.how, self.stopping_since = how, time.monotonic()
         for pid in children(self.init) if self.init else [self.process.pid]:
             send(pid, signal.SIGTERM)
+
+    def excess(self) -> Excess | None:
+        """What the run takes too much of, if it does."""
+        if self.output.full:
+            return TOO_MUCH_SAID
+        if self.sandboxed and self.init is None:
+            return None
+        return self.watch.look(self.init or os.getpid())
+
+    def cut_off(self, excess: Excess) -> None:
+        """Kill the run without asking: in the time an answer takes it would take more."""
+        self.how, self.why, self.stopping_since = excess.kind, excess.words, time.monotonic()
+        self.end_namespace()
 
     def end_namespace(self) -> None:
         """Kill the namespace's first process: the kernel then ends every other one in it."""
@@ -117,11 +146,14 @@ class Run:
         end_children()
         while self.open:
             self.listen(POLL_SECONDS)
+        if self.how == "exited" and self.output.full:  # its last words were too much
+            self.how, self.why = TOO_MUCH_SAID
+        self.argv.finish()
         for sink in self.sinks.values():
-            os.fsync(sink)
+            os.fsync(sink.file)
         returned = self.process.returncode
         code = returned if self.code is None else self.code
         # bubblewrap reports an exit code only of a command that it could start.
         launched = self.code is not None or not self.sandboxed
-        record = {"code": code, "how": self.how, "launched": launched, "ended": time.time()}
+        record = {"code": code, "how": self.how, "why": self.why, "launched": launched, "ended": time.time()}
         put(self.spool, "exit.json", record)

@@ -3,6 +3,8 @@
 import io
 import os
 
+DROPPED = b"\n(the rest was too much to keep)\n"  #: stands at the end of what was cut off
+
 
 def in_memory(path: str) -> io.BufferedRandom:
     """The file's content as an anonymous file of its own, at its beginning."""
@@ -16,6 +18,22 @@ def in_memory(path: str) -> io.BufferedRandom:
 def appended(path: str) -> int:
     """A descriptor that adds to the end of the file."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+class Sink:
+    """A file that is added to, as long as there is room."""
+
+    def __init__(self, path: str, room: int) -> None:
+        self.file, self.room = appended(path), room
+        self.full = False  #: whether something was dropped
+
+    def add(self, data: bytes) -> None:
+        """Keep what there is room for, and drop the rest."""
+        if self.full:
+            return
+        self.full = len(data) > self.room
+        write_all(self.file, data[: self.room] + DROPPED if self.full else data)
+        self.room -= len(data)
 
 
 def write_all(sink: int, data: bytes) -> None:
