@@ -1,0 +1,22 @@
+"""dayshift whose hook says yes to everything and hears nothing, while second sight looks on. Only tests start this."""
+
+import sys
+from typing import Any
+
+import daemon
+import orchestrator
+from dayshift import claude_code
+from dayshift.hook import Hook
+
+
+class Bypassed(Hook):
+    """As if the CLI had never asked."""
+
+    async def __call__(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
+        """Yes."""
+        return claude_code.allow()
+
+
+if __name__ == "__main__":
+    vars(daemon)["Hook"] = Bypassed
+    sys.exit(orchestrator.main())
