@@ -1,93 +1,154 @@
-"""The proof after the fact: a fingerprint of the git directory before and after every run, and what differs."""
+"""The proof after the fact: fingerprints of the git directory before and after every run, what differs, who did it.
 
-import hashlib
+It joins the manifest, whose lines it compares, and git and the workspace, which say what is looked at. Blame falls
+where it can be proven and nowhere else: in a proven sandbox the agent cannot have written there; without one only a
+reflog entry that bears its name convicts it, and nothing clears it, since a person's name can be borrowed.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dayshift import manifest, steering
 from dayshift.git import Repository
-from dayshift.model import Finding
-from dayshift.workspace import OWN_WORKTREE, REF, nested_repositories
+from dayshift.model import Finding, Who
+from dayshift.workspace import Workspace, nested_repositories
 
-UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "ORIG_HEAD", "FETCH_HEAD", "BISECT_START")
-SHARED = ("info/exclude", "info/attributes", "info/grafts", "objects/info/alternates", "shallow")
+NESTED, LEFT = "repositories", "steering"  #: aspects of the agent's own worktree and HOME, where it may write
+#: What follows from a change that is told anyway.
+FOLLOWS = {"reflogs", "objects", "COMMIT_EDITMSG", "ORIG_HEAD", "config file", "packed-refs"}
+FOLLOWS |= {"worktree logs/HEAD", "worktree ORIG_HEAD", "worktree COMMIT_EDITMSG"}
+#: What makes git start programs, or send to other places: worth a look, whoever did it.
+GRAVE = {"hooks", "hooks path", "config", "remotes", "info/attributes", "objects/info/alternates", "submodules"}
+MOST_NAMED, MOST_READ, MOST_OWN = 5, 50, 50
+TAIL = 64 * 1024  #: bytes of a reflog's end that are read for who wrote there
+ENTRY = re.compile(r"[0-9a-f]+ [0-9a-f]+ (?P<who>.*<(?P<mail>[^<>]*)>) (?P<at>\d+) [+-]\d{4}\t?(?P<what>.*)")
+OWN = {
+    NESTED: "a repository of the agent's own at {}; left out of the patch; run no git there: it may start programs",
+    LEFT: "{} is new and git ignores it: no patch shows it, but the task's next run reads it",
+}
 
-# What a person does all day in their own repository. In a sandbox proven read-only an agent cannot have done it.
-EVERYDAY = frozenset({"refs", "HEAD", "index", "worktrees", *UNDER_WAY})
+Logs = Mapping[str, list[re.Match[str]]]  #: new entries of reflogs, by the reflog
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What the git directory held: one digest or list per aspect."""
+    """What the git directory held: the lines of its manifest, one text per aspect."""
 
     aspects: dict[str, str]
 
 
-def fingerprint(project: Repository, worktree: Repository) -> Fingerprint:
-    """What the repository's git directory holds, aspect by aspect, and the worktree's own HEAD and index."""
-    common = project.common_dir
-    aspects = {
-        "refs": _refs(project),
-        "HEAD": _content(project.git_dir / "HEAD"),
-        "index": _digest(project.run("ls-files", "--stage", "-v")),
-        "config": _content(common / "config") + _content(project.git_dir / "config.worktree"),
-        "remotes": project.text("config", "--local", "--get-regexp", "^remote\\.", check=False),
-        "hooks": _folder(common / "hooks"),
-        "worktree HEAD": _content(worktree.git_dir / "HEAD"),
-        "worktree index": _digest(worktree.run("ls-files", "--stage", "-v")),
-        "worktrees": "\n".join(_worktrees(common / "worktrees")),
-        **{name: _content(project.git_dir / name) for name in UNDER_WAY},
-        **{name: _content(common / name) for name in SHARED},
-    }
-    return Fingerprint(aspects)
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time in which an agent, or its code, was at work: what is known of it that tells who did what."""
+
+    run: int
+    began: float  #: seconds since the epoch
+    fenced: bool  #: its sandbox was proven: the git directory was read-only inside
+    mail: str  #: the address its commits bear if it does not hide
 
 
-def _refs(project: Repository) -> str:
-    lines = project.text("for-each-ref", "--format=%(refname) %(objectname) %(symref)").splitlines()
-    return "\n".join(line.rstrip() for line in lines if not line.startswith(REF))
+def address(task_id: str) -> str:
+    """The address that an agent without a sandbox finds as its own."""
+    return f"{task_id}@agent.dayshift.invalid"
 
 
-def _worktrees(folder: Path) -> list[str]:
-    """The worktrees that are not the supervisor's own."""
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return sorted(name for name in names if not name.startswith(OWN_WORKTREE))
+def fingerprint(project: Repository, workspace: Workspace | None = None) -> Fingerprint:
+    """What the repository's git directory holds; with a workspace, its worktree too, and what an agent left in it."""
+    if workspace is None:
+        return Fingerprint(manifest.taken(project))
+    worktree = workspace.repository
+    own = {NESTED: nested_repositories(workspace.repo), LEFT: steering.left(worktree, workspace.home)}
+    return Fingerprint(manifest.taken(project, worktree) | {aspect: "\n".join(own[aspect]) for aspect in own})
 
 
-def _content(path: Path) -> str:
+def differences(before: Fingerprint, after: Fingerprint) -> dict[str, tuple[str, ...]]:
+    """The aspects that differ, each with the names of what differs in it."""
+    changed = {}
+    for aspect in sorted({*before.aspects, *after.aspects}):
+        old, new = before.aspects.get(aspect, ""), after.aspects.get(aspect, "")
+        if old != new:
+            lines = set(old.splitlines()) ^ set(new.splitlines())
+            changed[aspect] = tuple(sorted({line.split(" ", 1)[0] for line in lines}))
+    return changed
+
+
+def told(changed: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Of what changed, what is worth saying: a commit writes reflogs and objects too, and nobody asks for those."""
+    leading = {aspect: names for aspect, names in changed.items() if aspect not in FOLLOWS}
+    return leading or dict(changed)
+
+
+def findings(before: Fingerprint, after: Fingerprint, window: Window, project: Repository) -> tuple[Finding, ...]:
+    """What changed in that window and who did it, one finding an aspect."""
+    changed = {each: names for each, names in differences(before, after).items() if each not in (NESTED, LEFT)}
+    logs = {name: entries for name in _logs(changed) if (entries := _entries(project.common_dir / name, window))}
+    found = [each for aspect, names in told(changed).items() for each in _blamed(aspect, names, window, logs)]
+    return (*found, *_in_its_own(before, after, window))
+
+
+def _blamed(aspect: str, names: tuple[str, ...], window: Window, logs: Logs) -> list[Finding]:
+    if window.fenced:
+        what = f"{described(aspect, names)}, changed while it ran, not by it"
+        return [Finding(window.run, what, False, Who.person, aspect, aspect in GRAVE)]
+    signed = {_subject(log) for log, entries in logs.items() if any(each["mail"] == window.mail for each in entries)}
+    own = tuple(name for name in names if _subject(name) in signed)
+    others = tuple(name for name in names if _subject(name) not in signed)
+    found = []
+    if own:
+        what = f"{described(aspect, own)}, changed by the agent: the reflog bears its name"
+        found.append(Finding(window.run, what, True, Who.agent, aspect))
+    if others or not own:
+        what = f"{described(aspect, others)}, changed while it ran; it cannot be told whether you, it or another did"
+        found.append(Finding(window.run, what + _borrowable(others, logs), True, Who.unknown, aspect))
+    return found
+
+
+def _borrowable(names: tuple[str, ...], logs: Logs) -> str:
+    """Whom the reflogs name for it, which proves nothing."""
+    entries = [entry for name in names for log, found in logs.items() if _subject(log) == name for entry in found]
+    who = ", ".join(dict.fromkeys(f"{entry['who']} ({entry['what'][:60]})" for entry in entries[:MOST_NAMED]))
+    return f"; the reflog names {who}, but any name can be borrowed" if who else ""
+
+
+def _in_its_own(before: Fingerprint, after: Fingerprint, window: Window) -> list[Finding]:
+    """What the agent made where it may write: no harm to the repository, but the person should know."""
+    found = []
+    for aspect, what in OWN.items():
+        old, new = (each.aspects.get(aspect, "").splitlines() for each in (before, after))
+        known = set(old)
+        fresh = [what.format(each) for each in new if each not in known]
+        if len(fresh) > MOST_OWN:
+            fresh[MOST_OWN:] = [f"{what.format('…')}: {len(fresh) - MOST_OWN} more of the kind"]
+        found += [Finding(window.run, each, False, Who.agent, aspect, aspect == NESTED) for each in fresh]
+    return found
+
+
+def described(aspect: str, names: Iterable[str]) -> str:
+    """An aspect with what differs in it, in a few words."""
+    short = [name.removeprefix(f"{aspect}/") for name in names if not name.endswith(aspect.split()[-1])]
+    more = " …" if len(short) > MOST_NAMED else ""
+    return f"{aspect} ({', '.join(short[:MOST_NAMED])}{more})" if short and aspect != "objects" else aspect
+
+
+# --- the reflogs -----------------------------------------------------------------------------------
+
+
+def _logs(changed: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The reflogs that differ, by their paths below the git directory; of many, some."""
+    return [name for names in changed.values() for name in names if "logs" in name.split("/")][:MOST_READ]
+
+
+def _subject(log: str) -> str:
+    """The ref that a reflog is about."""
+    return log.replace("logs/", "", 1)
+
+
+def _entries(log: Path, window: Window) -> list[re.Match[str]]:
+    """What the reflog says was done since the window began."""
     try:
-        return _digest(path.read_bytes())
+        lines = log.read_bytes()[-TAIL:].decode(errors="replace").splitlines()
     except OSError:
-        return ""
-
-
-def _folder(folder: Path) -> str:
-    names = sorted(folder.iterdir()) if folder.is_dir() else []
-    return "\n".join(f"{each.name} {each.lstat().st_mode:o} {_content(each)}" for each in names)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def findings(before: Fingerprint, after: Fingerprint, run: int, proven: bool) -> tuple[Finding, ...]:
-    """What changed in the run, one finding an aspect. Only a proven sandbox clears the agent of everyday changes."""
-    return tuple(
-        Finding(run, _described(name, before.aspects[name], after.aspects[name]), not (proven and name in EVERYDAY))
-        for name in before.aspects
-        if before.aspects[name] != after.aspects[name]
-    )
-
-
-def _described(name: str, before: str, after: str) -> str:
-    if name != "refs":
-        return f"{name} changed"
-    old, new = set(before.splitlines()), set(after.splitlines())
-    changed = sorted({line.split()[0] for line in old ^ new})
-    return f"refs changed: {', '.join(changed[:5])}{' …' if len(changed) > 5 else ''}"
-
-
-def planted(tree: Path, run: int) -> tuple[Finding, ...]:
-    """Repositories an agent made inside its worktree: harmless to the person's, left out of the patch, and said."""
-    return tuple(
-        Finding(run, f"the agent made a repository of its own at {path}; left out of the patch", False)
-        for path in nested_repositories(tree)
-    )
+        return []
+    return [entry for entry in map(ENTRY.fullmatch, lines) if entry and int(entry["at"]) >= int(window.began)]

@@ -1,15 +1,14 @@
 """An agent's place to work: a git worktree, and how its work is kept without touching the person's branches."""
 
 import contextlib
-import os
+import hashlib
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import files
+from dayshift import files, objects
 from dayshift.git import GitError, Repository
 from dayshift.model import DiffStat
 
@@ -26,6 +25,11 @@ class Tampered(Exception):
     """The worktree's .git file is not the one the supervisor wrote."""
 
 
+def repo_of(folder: Path) -> Path:
+    """The worktree in a workspace's folder."""
+    return folder / "repo"
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """One task's folder: repo/ (worktree), home/, io/, summary.md, changes.patch."""
@@ -39,7 +43,14 @@ class Workspace:
 
     @property
     def repo(self) -> Path:
-        return self.folder / "repo"
+        return repo_of(self.folder)
+
+    def place_of(self, name: str) -> Path | None:
+        """Where that path of the project lies in the worktree; None if a link, which agents can make, is on the way."""
+        place = self.repo / name
+        inside = place.is_relative_to(self.repo) and ".." not in Path(name).parts
+        steps = (place, *place.parents)
+        return place if inside and not any(step.is_symlink() for step in steps[: steps.index(self.repo)]) else None
 
     @property
     def home(self) -> Path:
@@ -58,6 +69,11 @@ class Workspace:
     def set_up(self) -> Path:
         """A mark that the worktree was set up; it goes with the worktree, and no agent can make it."""
         return self._admin / "dayshift-set-up"
+
+    @property
+    def databases(self) -> Path:
+        """Where its known databases are written down; it goes with the worktree, and no agent can write it."""
+        return self._admin / "dayshift-databases.json"
 
     @property
     def repository(self) -> Repository:
@@ -82,12 +98,14 @@ class Workspace:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """While a worktree is made or taken away, git reading the list of them fails; so one does it at a time."""
-        with files.lock(self.project.common_dir, patience=WORKTREE_PATIENCE):
+        name = hashlib.sha256(bytes(self.project.common_dir)).hexdigest()[:16]
+        # Not a lock on the git directory itself: an agent sees that, and could hold it for ever.
+        with files.lock(files.private_folder("dayshift-locks") / name, patience=WORKTREE_PATIENCE):
             yield
 
     def _add_worktree(self, base: str) -> None:
-        shutil.rmtree(self.repo, ignore_errors=True)
-        shutil.rmtree(self._admin, ignore_errors=True)
+        files.remove_tree(self.repo)
+        files.remove_tree(self._admin)
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
             # git names a worktree's folder after its last path part; the move gives it a name of ours.
             made = Path(scratch) / self._admin.name
@@ -106,15 +124,15 @@ class Workspace:
 
     def keep(self, base: str, message: str) -> str:
         """Keep the work tree as it is: a commit on the private ref and changes.patch. The commit is returned."""
-        with self._scratch_index() as repository:
+        with self._scratch_index() as repository, objects.apart(repository) as repository:
             repository.run("read-tree", base)
             # What git will not take (a folder named .GIT, say) must not cost the rest: it goes on and ends with 1.
             repository.run("add", "--all", "--ignore-errors", "--", ".", *self._nested_repositories(), expect=(0, 1))
             tree = repository.text("write-tree")
-            patch = repository.run("diff", "--cached", "--binary", "--no-ext-diff", "--no-textconv", base)
-        commit = base
-        if tree != self.project.text("rev-parse", f"{base}^{{tree}}"):
-            commit = self.project.text("commit-tree", tree, "-p", base, "-m", message)
+            patch = repository.run("diff", "--cached", "--binary", base)
+            commit = base
+            if tree != repository.text("rev-parse", f"{base}^{{tree}}"):
+                commit = repository.text("commit-tree", tree, "-p", base, "-m", message)
         self.project.run("update-ref", REF + self.task_id, commit)
         files.write_atomically(self.folder / "changes.patch", patch)
         return commit
@@ -130,7 +148,7 @@ class Workspace:
 
     def diff_stat(self, base: str, commit: str) -> DiffStat:
         """What changed between the two commits."""
-        lines = self.project.text("diff", "--numstat", "--no-renames", "--no-ext-diff", "-z", base, commit).split("\0")
+        lines = self.project.text("diff", "--numstat", "--no-renames", "-z", base, commit).split("\0")
         rows = [line.split("\t", 2) for line in lines if line.count("\t") == 2]
         return DiffStat(
             len(rows),
@@ -142,16 +160,15 @@ class Workspace:
     def remove(self) -> None:
         """Take the workspace away: worktree, private ref, folder."""
         with self._alone():
-            shutil.rmtree(self._admin, ignore_errors=True)
+            files.remove_tree(self._admin)
         self.project.run("update-ref", "-d", REF + self.task_id, check=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        files.remove_tree(self.folder)
 
 
 def nested_repositories(tree: Path) -> list[str]:
     """Folders below the tree's top that hold a .git of their own, relative to it."""
     found = []
-    for folder, subfolders, names in os.walk(tree):
-        here = Path(folder)
+    for here, subfolders, names in files.walk(tree):
         if here != tree and any(name.lower() == ".git" for name in (*subfolders, *names)):
             found.append(str(here.relative_to(tree)))
             subfolders.clear()
@@ -172,12 +189,17 @@ def head(project: Repository) -> str:
 
 def dirty_paths(project: Repository) -> list[str]:
     """What the person's tree holds that HEAD does not: agents start without it."""
-    said = project.run("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+    said = project.run("status", "--porcelain", "-z", "--no-renames")
     return [entry[3:] for entry in said.decode(errors="replace").split("\0") if entry]
 
 
 def joined(project: Repository, commits: Sequence[tuple[str, str]]) -> str:
     """One commit that holds what every dependency made, from (task id, commit) pairs; Conflict if they clash."""
+    with objects.apart(project) as repository:
+        return _joined(repository, commits)
+
+
+def _joined(project: Repository, commits: Sequence[tuple[str, str]]) -> str:
     (first, result), *others = commits
     for task_id, commit in others:
         merged = project.run("merge-tree", "--write-tree", "--name-only", result, commit, check=False).decode()

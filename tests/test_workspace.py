@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import git, workspace
+from dayshift import files, git, workspace
 from dayshift.audit import fingerprint
 from dayshift.git import GitError, NotARepository, Repository
 from dayshift.model import DiffStat
@@ -240,7 +240,7 @@ def test_nothing_an_agent_plants_is_run_by_the_supervisors_git(place: Workspace,
     base = head(place.project)
     commit = place.keep(base, "work")
     place.diff_stat(base, commit)
-    fingerprint(place.project, place.repository)
+    fingerprint(place.project, place)
     dirty_paths(place.project)
     assert not mark.exists()
     assert run(place.project.work_tree, "show", f"{commit}:README.md") == "changed"
@@ -292,7 +292,7 @@ def test_what_dependencies_made_is_joined(place: Workspace) -> None:
         "task-b",
         "task-c",
     ]
-    assert place.project.text("merge-base", result, commits[0][1]) == commits[0][1]
+    assert run(place.repo, "merge-base", result, commits[0][1]) == commits[0][1]
 
 
 def test_changes_far_apart_in_one_file_are_joined(place: Workspace) -> None:
@@ -337,3 +337,30 @@ def test_files_are_read_at_a_commit(project: Repository) -> None:
     assert workspace.read_at(project, "HEAD", "src/orders.py", limit=6) == "ORDERS"
     with pytest.raises(GitError, match="nothing"):
         workspace.read_at(project, "HEAD", "nothing")
+
+
+# --- what an agent builds to stop the supervisor ------------------------------------------------------
+
+
+def test_a_tree_a_thousand_folders_deep_is_walked_kept_and_removed(place: Workspace) -> None:
+    script = "for n in $(seq 1500); do mkdir d && cd d || exit 1; done; echo x > deepest"
+    subprocess.run(["sh", "-c", script], cwd=place.repo, check=True)
+    assert workspace.nested_repositories(place.repo) == []
+    place.keep(workspace.head(place.project), "deep")
+    place.remove()
+    assert not place.folder.exists()
+
+
+def test_a_lock_held_on_the_git_directory_keeps_no_worktree_from_being_made(place: Workspace, tmp_path: Path) -> None:
+    with files.lock(place.project.common_dir):
+        other = Workspace(tmp_path / "agent_workspaces" / "task-9", place.project)
+        other.make(workspace.head(place.project))
+    assert other.ready
+
+
+def test_a_path_of_the_project_has_a_place_in_the_worktree_unless_a_link_leads_away(place: Workspace) -> None:
+    (place.repo / "web").mkdir()
+    (place.repo / "away").symlink_to("/tmp")
+    assert place.place_of("web/node_modules") == place.repo / "web" / "node_modules"
+    for name in ("away", "away/x", "../home", "web/../../x", "/etc"):
+        assert place.place_of(name) is None, name
