@@ -26,6 +26,7 @@ from teller import Teller
 
 log = logging.getLogger("dayshift.admission")
 
+SEARCHES = "the provider would search the web: an agent may only with WebSearch among agent.tools"
 LOOK_AGAIN_SECONDS = 1.0  #: a held request is tried again at least this often, and whenever another one is settled
 
 
@@ -36,10 +37,11 @@ class Admission:
         self, writer: GroupCommit, books: Ledger, almanac: Almanac, teller: Teller, prices: Callable[[date], Prices],
         clock: Clock, budget: Budget, record: Callable[[str], Record], subject: Callable[[Record], Subject],
         put: Callable[[Event], None], elsewhere: Callable[[date], Mapping[str, Pico]] = lambda day: {},
+        searches: bool = False,
     ) -> None:  # fmt: skip
         self._writer, self._books, self._almanac, self._teller = writer, books, almanac, teller
         self._prices, self._clock, self._budget, self._elsewhere = prices, clock, budget, elsewhere
-        self._record, self._subject, self._put = record, subject, put
+        self._record, self._subject, self._put, self._searches = record, subject, put, searches
         self._settled = asyncio.Condition()
         self._closed = 0  #: how many requests were closed
         self._returns: set[asyncio.Task[None]] = set()  #: reservations being given back that nobody waited for
@@ -71,6 +73,8 @@ class Admission:
             if facts.unbounded:
                 what = ", ".join(facts.unbounded)
                 raise ValueError(f"its cost has no bound: {what}; dayshift admits no such request")
+            if facts.web_searches and not self._searches:
+                raise ValueError(SEARCHES)
             return await self._admitted(task_id, facts, len(body), headers)
         except ValueError as error:
             return Refusal(400, "invalid_request_error", str(error))
@@ -79,6 +83,15 @@ class Admission:
         except sqlite3.Error as error:
             self._put(Active(task_id, f"the ledger cannot be written: {error}"))
             return Refusal(503, "api_error", f"dayshift: the ledger cannot be written, so nothing leaves: {error}")
+
+    def counting(self, body: bytes) -> Refusal | None:
+        """A count is free, but what is not in its body the provider would fetch: that leaves the machine too."""
+        try:
+            what = ", ".join(messages.brings_in(body))
+        except ValueError as error:
+            what = str(error)
+        said = f"dayshift lets no count of tokens reach out: {what}"
+        return Refusal(400, "invalid_request_error", said) if what else None
 
     async def _admitted(
         self, task_id: str, facts: messages.RequestFacts, size: int, headers: Mapping[str, str]

@@ -1,56 +1,25 @@
 """One agent: a run of a task's session in the sandbox, from launch to its last process. It knows no other agent."""
 
 import asyncio
-import socket
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from dayshift import audit, claude_code, files, questions, verification
-from dayshift.clock import Clock, rfc3339
-from dayshift.events import Active, Event, Overdue, Prepared, RunEnded, Verified
-from dayshift.gateway import Gateway
+from dayshift import audit, claude_code, daybook, files, questions, verification
+from dayshift.clock import rfc3339
+from dayshift.evasion import Evasions, Place
+from dayshift.events import Active, Denied, Overdue, Prepared, RunEnded, Verified
 from dayshift.git import GitError
-from dayshift.home import Home
-from dayshift.model import Ask, Exit, Finding, Record
-from dayshift.sandbox import LAYERS, NO_SANDBOX, RELAY_PORT, SOCKET_NAME, Sandbox, Unfenced
+from dayshift.model import Ask, Exit, Finding, Record, Who
 from dayshift.spool import MARK, Ended, LaunchFailed, Spool
 from dayshift.stream import Stream
-from dayshift.toolchain import Toolchain
+from dayshift.vigil import Vigil
 from dayshift.workspace import Tampered, Workspace
+from enclosure import Enclosure, SetupFailed, Surroundings
 
 LOOK_SECONDS = 0.1  #: how often a run's files are looked at
 RESULT_GRACE = 30.0  #: after its closing word the CLI has this long to exit
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every agent of this home shares: chosen and proven once, before the day."""
-
-    home: Home
-    cli: Path
-    toolchain: Toolchain
-    gateway: Gateway
-    sandboxed: bool
-    tools: tuple[str, ...]
-    share: tuple[str, ...]
-    copy_shared: bool
-    setup: tuple[str, ...]
-    environment: dict[str, str]  #: what the person passes through by name
-    subscription: bool
-    silence_seconds: float
-    clock: Clock
-    put: Callable[[Event], None]
-
-
-def mark(home: Home, record: Record) -> str:
-    """What every process of the record's present run carries in its environment."""
-    return f"{home.root}:{record.id}:{record.runs}"
-
-
-class SetupFailed(Exception):
-    """A workspace could not be prepared; the message says which step and how it ended."""
 
 
 @dataclass(slots=True)
@@ -63,7 +32,19 @@ class Agent:
     spool: Spool
     launched: bool = False
     quiet_since: float = 0.0
+    under_way: str = ""  #: the tool call that the guard allowed last
     _facts: list[claude_code.Fact] = field(default_factory=list)
+    enclosure: Enclosure = field(init=False)
+    _told: Stream = field(init=False)
+    _evasions: Evasions = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ready to hear what the run's stand-ins tell; what an earlier daemon counted counts no more."""
+        self.enclosure = Enclosure(self.around, self.record, self.workspace, self.spool.folder, self.log)
+        counted = (each.command for each in self.record.evasions if each.at >= self.record.state.since)
+        place = Place(self.workspace.repo, self.workspace.project.common_dir, self.enclosure.databases)
+        self._told = Stream(self.spool.folder / "argv", 0)
+        self._evasions = Evasions(partial(self.around.judge, self.record.id), place, counted)
 
     # --- launch ------------------------------------------------------------------------------------
 
@@ -71,20 +52,22 @@ class Agent:
         """Make the workspace, take the fingerprint, open the gateway, start the run. Else SetupFailed."""
         await asyncio.to_thread(self.workspace.make, base)
         questions.clear_from_agent(self.workspace.io)
-        await self._set_up_once()
+        await self.enclosure.set_up_once()
+        self._name_it()
         await self._take_fingerprint()
         files.write_atomically(self.spool.folder / "base", base)
-        await self.open_gateway()
+        await self.enclosure.open()
         self._prepared(base)
         try:
-            argv = self._command_line(model, max_output_tokens)
-            await asyncio.to_thread(self.spool.launch, argv, {MARK: self.mark}, prompt, self._stream_file, seconds)
+            argv = self.enclosure.run(self.session, self.resuming, model, max_output_tokens)
+            order = (argv, {MARK: self.enclosure.mark}, prompt, self._stream_file, seconds, self.around.bounds)
+            await asyncio.to_thread(self.spool.launch, *order, self.workspace.folder)
         except (LaunchFailed, OSError) as error:
             raise SetupFailed(str(error)) from error
         self.launched = True
 
     def _prepared(self, base: str) -> None:
-        self.around.put(Prepared(self.record.id, self.record.runs, base, self.layers))
+        self.around.put(Prepared(self.record.id, self.record.runs, base, self.enclosure.layers))
 
     async def take_up(self) -> None:
         """Go on with a run that an earlier daemon launched, from what it wrote down."""
@@ -93,7 +76,7 @@ class Agent:
         self._prepared(base)
         self.launched = True
         if self.spool.alive:
-            await self.open_gateway()
+            await self.enclosure.open()
         await self.follow()
 
     @property
@@ -107,102 +90,27 @@ class Agent:
         """Whether the session exists already."""
         return any(self.workspace.home.glob(f".claude/projects/*/{self.record.session_id}.jsonl"))
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The protections in force in this run."""
-        return (
-            *(LAYERS if self.around.sandboxed else (NO_SANDBOX,)),
-            "guard on every tool call",
-            "audit before and after",
-        )
-
-    async def open_gateway(self) -> None:
-        """Serve this agent's requests; also what a restarted daemon does for a run that is still on."""
-        await self.around.gateway.open(self.record.id, self._sockets / SOCKET_NAME)
-
     async def _take_fingerprint(self) -> None:
         self.spool.folder.mkdir(parents=True, exist_ok=True)
-        found = await asyncio.to_thread(audit.fingerprint, self.workspace.project, self.workspace.repository)
-        files.write_json(self.spool.folder / "fingerprint.json", asdict(found))
+        vigil = await self._watched()
+        vigil.save(self._fingerprint)
+        daybook.open_day(self.around.home, self.record, vigil.before, self.around.clock.now())
 
-    async def _set_up_once(self) -> None:
-        """Set the worktree up unless an earlier run got through with it."""
-        if not self.workspace.set_up.exists():
-            await self._set_up()
-            self.workspace.set_up.touch()
-
-    async def _set_up(self) -> None:
-        """Bring in what git ignores but builds need, then run the person's setup commands in the sandbox."""
-        for name in self.around.share if self.around.copy_shared else ():
-            source = self.workspace.project.work_tree / name
-            if source.exists():
-                copy = ["cp", "-a", "--reflink=auto", str(source), str(self.workspace.repo / name)]
-                process = await asyncio.create_subprocess_exec(*copy, process_group=0)
-                await process.wait()
-        for command in self.around.setup:
-            check = await verification.run_command(command, self.wrap, "setup")
-            if check.exit_code != 0:
-                raise SetupFailed(f"workspace.setup `{command}` exited with {check.exit_code}: {check.tail[-500:]}")
-
-    # --- the sandbox -------------------------------------------------------------------------------
-
-    def wrap(self, command: list[str]) -> list[str]:
-        """The command in this agent's sandbox, with no model to reach."""
-        if not self.around.sandboxed:
-            return Unfenced(self.workspace.repo, self.workspace.home, self._environment(0)).argv(command)
-        return self._sandbox(0, reach_model=False).argv(command)
-
-    def _command_line(self, model: str, max_output_tokens: int) -> list[str]:
-        """The whole run: the CLI, the relay to its gateway, and the sandbox round both."""
-        cli = claude_code.INSIDE if self.around.sandboxed else self.around.cli
-        command = claude_code.command(
-            cli, self.session, self.resuming, model, self.around.tools, [self.workspace.folder]
-        )
-        if self.around.sandboxed:
-            return self._sandbox(max_output_tokens, reach_model=True).argv(command, status=True)
-        port = free_port()
-        environment = self._environment(max_output_tokens, port)
-        unfenced = Unfenced(self.workspace.repo, self.workspace.home, environment, self._sockets, port)
-        return unfenced.argv([*command, *claude_code.settings_file(port)])
-
-    def _sandbox(self, max_output_tokens: int, reach_model: bool) -> Sandbox:
-        return Sandbox(
-            workspace=self.workspace.folder, repo=self.workspace.repo, git_dir=self.workspace.project.common_dir,
-            home=self.workspace.home, environment=self._environment(max_output_tokens if reach_model else 0),
-            read_only=self.around.toolchain.folders, read_only_at=self._shared(reach_model),
-            sockets=self._sockets if reach_model else None, managed=self._managed if reach_model else None,
-        )  # fmt: skip
-
-    def _environment(self, max_output_tokens: int, port: int = RELAY_PORT) -> dict[str, str]:
-        words = claude_code.environment(max_output_tokens, self.around.subscription, port) if max_output_tokens else {}
-        path = ":".join(map(str, self.around.toolchain.path)) or "/usr/bin:/bin"
-        return {**self.around.environment, **self.around.toolchain.environment, "LANG": "C.UTF-8", "TERM": "dumb",
-                "PATH": path, **words, MARK: self.mark}  # fmt: skip
-
-    def _shared(self, with_cli: bool) -> dict[Path, Path]:
-        """Folders of the project that git ignores but builds need, at their own place and in the worktree; the CLI."""
-        shown = {claude_code.INSIDE: self.around.cli} if with_cli else {}
-        for name in () if self.around.copy_shared else self.around.share:
-            source = self.workspace.project.work_tree / name
-            if source.exists():
-                shown |= {source: source, self.workspace.repo / name: source}
-        return shown
+    async def _watched(self) -> Vigil:
+        """The audit's look before the agent, or code of its, is at work."""
+        facts = (self.record.runs, self.around.sandboxed, self.around.clock.now())
+        return await asyncio.to_thread(Vigil.begin, self.workspace, *facts)
 
     @property
-    def _managed(self) -> Path:
-        folder = self.around.home.own / "managed"
-        folder.mkdir(exist_ok=True)
-        files.write_json(folder / "managed-settings.json", claude_code.managed_settings(), durable=False)
-        return folder
+    def _fingerprint(self) -> Path:
+        return self.spool.folder / "fingerprint.json"
 
-    @property
-    def _sockets(self) -> Path:
-        return self.around.home.sockets() / self.record.id
-
-    @property
-    def mark(self) -> str:
-        """What every process of this run carries in its environment."""
-        return mark(self.around.home, self.record)
+    def _name_it(self) -> None:
+        """Without a sandbox: a name for what the agent may commit, so that it is not taken for the person."""
+        place = self.workspace.home / ".gitconfig"
+        if not self.around.sandboxed and not place.exists():
+            who = f"[user]\n\tname = agent {self.record.id}\n\temail = {audit.address(self.record.id)}\n"
+            files.write_atomically(place, who)
 
     # --- follow ------------------------------------------------------------------------------------
 
@@ -213,6 +121,18 @@ class Agent:
     def touch(self) -> None:
         """Something happened in this run: it is not silent."""
         self.quiet_since = self.around.clock.monotonic()
+
+    def begun(self, command: str) -> None:
+        """A tool call begins; whatever was told until now belongs to the one before it."""
+        self._hear()
+        self.under_way = command
+
+    def _hear(self) -> None:
+        """Judge what the stand-ins have told."""
+        for heard in self._evasions.heard(self._told.lines(), self.under_way):
+            self.log(heard.text)
+            if not heard.aside:
+                self.around.put(Denied(self.record.id, heard.blocked(self.around.clock.now())))
 
     def stop(self) -> None:
         """Tell the run to end; `follow` sees it through."""
@@ -225,30 +145,30 @@ class Agent:
         overdue = False
         while (ended := self.spool.ended()) is None:
             self._take_in(stream.lines())
+            self._hear()
             overdue = overdue or self._check_overdue()
             await asyncio.sleep(LOOK_SECONDS)
         self._take_in(stream.lines(final=True))
-        await asyncio.to_thread(self.spool.reap, self.mark)
-        await self.around.gateway.close_task(self.record.id)
+        self._hear()
+        await asyncio.to_thread(self.spool.reap, self.enclosure.mark)
+        await self.enclosure.close()
         held = self.around.gateway.time_held(self.record.id)
-        files.remove_tree(self._sockets)
         seconds = self.spool.seconds(self.around.clock.now())
         found = await asyncio.to_thread(self._audit)
-        audited = (self.spool.folder / "fingerprint.json").exists()
+        audited = self._fingerprint.exists()
         commit, unkept = await asyncio.to_thread(self._keep)
         exit = replace(self._exit(ended, (*found, *unkept), audited), held=held)
+        self.around.sight.ended(self.record.id, finished=_came_to_an_end(exit))
         self.around.put(RunEnded(self.record.id, exit, seconds, commit))
 
     def _take_in(self, lines: list[bytes]) -> None:
         for line in lines:
             self.touch()
             try:
-                facts = claude_code.parse(line)
-            except ValueError:
+                for fact in claude_code.parse(line):
+                    self._note(fact)
+            except Exception:  # an agent can write into its CLI's stream: whatever comes, the run is followed on
                 self.log(f"unreadable line in the stream: {line[:200]!r}")
-                continue
-            for fact in facts:
-                self._note(fact)
 
     def _note(self, fact: claude_code.Fact) -> None:
         self._facts.append(fact)
@@ -297,13 +217,8 @@ class Agent:
     # --- the end -----------------------------------------------------------------------------------
 
     def _audit(self) -> tuple[Finding, ...]:
-        saved = files.read_json(self.spool.folder / "fingerprint.json")
-        planted = audit.planted(self.workspace.repo, self.record.runs)
-        if saved is None:
-            return planted
-        after = audit.fingerprint(self.workspace.project, self.workspace.repository)
-        changed = audit.findings(audit.Fingerprint(**saved), after, self.record.runs, proven=self.around.sandboxed)
-        return (*changed, *planted)
+        vigil = Vigil.kept(self._fingerprint, self.workspace, self.record.runs, self.around.sandboxed)
+        return vigil.end() if vigil else ()
 
     def _keep(self) -> tuple[str | None, tuple[Finding, ...]]:
         """The commit the work is kept as; if it cannot be kept, why, as a finding."""
@@ -313,9 +228,10 @@ class Agent:
             self.workspace.check()
             return self.workspace.keep(base, f"{self.record.id}: {self.record.task.name} (run {run})"), ()
         except Tampered as error:
-            return None, (Finding(run, f"the agent replaced its worktree's .git file: {error}", True),)
+            what = f"the worktree's .git file is not the one it was made with, so its work was not kept: {error}"
+            return None, (Finding(run, what, True, Who.unknown),)
         except (GitError, OSError) as error:
-            return None, (Finding(run, f"the work could not be kept: {error}", False),)
+            return None, (Finding(run, f"the work could not be kept: {error}", False, Who.unknown),)
 
     def _exit(self, ended: Ended, found: tuple[Finding, ...], audited: bool) -> Exit:
         result = self.result
@@ -326,6 +242,9 @@ class Agent:
             )
         elif result.error:
             error = result.text or "the CLI reported an error"
+        if ended.why:
+            error = ended.why
+            self.log(f"the run was ended: it {ended.why}")
         return Exit(
             run=self.record.runs, code=ended.code, how=ended.how, finished=result is not None and not result.error,
             asked=self._asked(result), error=error, api_status=result.api_status if result else None,
@@ -346,17 +265,19 @@ class Agent:
     # --- afterwards --------------------------------------------------------------------------------
 
     async def verify(self) -> None:
-        """Check deliverables and validations; exactly one Verified."""
+        """Check deliverables and validations, which run what the agent wrote, under audit; exactly one Verified."""
         record = self.record
         assert record.base and record.commit
         stat = await asyncio.to_thread(self.workspace.diff_stat, record.base, record.commit)
         present = verification.deliverables(record.task, self.workspace, record.base, stat.paths)
-        passed = await verification.validations(record.task, self.wrap)
-        self.around.put(Verified(record.id, (*present, *passed)))
+        vigil = await self._watched()
+        async with self.enclosure.networked():
+            passed = await verification.validations(record.task, self.enclosure.wrap, self.enclosure.watch)
+        found = await asyncio.to_thread(vigil.end)
+        self.around.put(Verified(record.id, (*present, *passed), found))
 
 
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def _came_to_an_end(exit: Exit) -> bool:
+    """Whether the CLI said its last word by itself and nothing is left to be asked again."""
+    deferred = exit.asked is not None and exit.asked.tool_input is not None
+    return exit.finished and exit.how == "exited" and not deferred

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agent import Agent, SetupFailed, Surroundings
-from dayshift import decisions, files, git, workspace
+from agent import Agent
+from dayshift import decisions, files, git, quarantine, workspace
 from dayshift.disposal import discard
 from dayshift.events import RunEnded
 from dayshift.model import Exit, Record
 from dayshift.spool import Spool
+from enclosure import SetupFailed, Surroundings
 
 log = logging.getLogger("dayshift.crew")
 
@@ -83,6 +84,11 @@ class Crew:
         if task_id in self._agents:
             self._agents[task_id].touch()
 
+    def begun(self, task_id: str, command: str) -> None:
+        """The task's agent was given leave for a tool call."""
+        if task_id in self._agents:
+            self._agents[task_id].begun(command)
+
     def note(self, task_id: str, text: str) -> None:
         """Write into the task's log."""
         if task_id in self._agents:
@@ -134,11 +140,24 @@ class Crew:
                 return self._around.put(RunEnded(record.id, Exit(record.runs, None, how="stopped"), 0.0))
             agent = self._agents[record.id]  # its holder was quicker: the run is on, and told to end
             agent.stop()
-        return await agent.follow()
+        return await self._followed(agent)
+
+    async def _followed(self, agent: Agent, take_up: bool = False) -> None:
+        """See the run through; if that fails, the run is ended: no agent works that nobody follows."""
+        try:
+            await (agent.take_up() if take_up else agent.follow())
+        except Exception as error:
+            log.error("%s: %s: %s", agent.record.id, type(error).__name__, error, exc_info=error)
+            await asyncio.to_thread(agent.spool.end, agent.enclosure.mark)
+            await agent.enclosure.close()
+            lost = Exit(agent.record.runs, None, how="lost", error=f"it could not be followed: {error}")
+            self._around.put(RunEnded(agent.record.id, lost, 0.0))
 
     async def _launched(self, record: Record, starts_from: Sequence[tuple[str, str]]) -> Agent:
         """The agent of a run that has just been launched."""
         agent = self._agent(record)
+        if record.quarantined and not record.in_quarantine:
+            await asyncio.to_thread(quarantine.set_aside, self._around.home, agent.workspace, record.quarantined)
         base = record.base if record.base else await asyncio.to_thread(self._base, agent, starts_from)
         agent.record = record = replace(record, base=base)
         prompt = self._compose(record, agent.workspace.project, base, agent.resuming)
@@ -147,7 +166,7 @@ class Crew:
         return agent
 
     async def _take_up(self, record: Record) -> None:
-        await self._agent(record).take_up()
+        await self._followed(self._agent(record), take_up=True)
 
     async def _verify(self, record: Record) -> None:
         await self._agent(record).verify()

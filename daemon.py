@@ -5,34 +5,54 @@ import logging
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from agent import SetupFailed, Surroundings, mark
 from crew import Crew
-from dayshift import claude_code, decisions, files, git, inbox, instructions, records, report, script, workspace
+from dayshift import (
+    claude_code,
+    daybook,
+    decisions,
+    files,
+    git,
+    inbox,
+    instructions,
+    records,
+    report,
+    script,
+    stand_ins,
+    workspace,
+)
 from dayshift.clock import Clock, SystemClock, day_of, rfc3339
+from dayshift.databases import Wanted
 from dayshift.disposal import discard
 from dayshift.documents import BadDocument
-from dayshift.events import HandedIn, Order, Ordered, StopAsked, Tick
+from dayshift.events import HandedIn, NetworkRefused, Order, Ordered, StopAsked, Tick
 from dayshift.exchange import Upstream
 from dayshift.gate import Gate
 from dayshift.gateway import Gateway
 from dayshift.guard.judge import judge
+from dayshift.holder.bounds import GB, Bounds
 from dayshift.home import Home
 from dayshift.hook import Hook
 from dayshift.limits import Kind, Limit, PlanWindow
-from dayshift.model import Day, Record
+from dayshift.model import Day, Record, Refused
+from dayshift.network import AllowList
 from dayshift.preparation import Preparation
 from dayshift.rehearsal import Rehearsal
+from dayshift.second_sight import SecondSight
 from dayshift.spool import Spool
 from dayshift.states import Parked, ParkReason
+from dayshift.tree import Tree
+from dayshift.tunnel import Tunnel, beyond
 from dayshift.watch import watching
 from desk import Desk, keep_plan, kept_day
+from enclosure import SetupFailed, Surroundings, mark
 from evening import gather
 from treasury import Treasury
 
@@ -73,6 +93,7 @@ class Daemon:
             self._clock, self._make_crew, self._desk, lambda: str(uuid.uuid4()), self._settings.max_agents,
             self._settings.guard.halt_after, prepared.rehearsal,
         )  # fmt: skip
+        self._beyond = beyond()
         self._cast_already: set[str] = set()
         self._taken: set[str] = set()
         self._interrupts = 0
@@ -87,11 +108,13 @@ class Daemon:
             self._prepared, self._clock, lambda task_id: orchestrator.records[task_id], lambda: orchestrator.day,
             orchestrator.put, self._desk.say,
         )  # fmt: skip
-        self._hook = Hook(self._judge, self._answer_for, self._note, orchestrator.put, self._clock)
+        self._sight = SecondSight(self._judge, self._note, orchestrator.put, self._clock)
+        self._hook = Hook(self._judge, self._sight, self._answer_for, self._begun, self._note, orchestrator.put,
+                          self._clock)  # fmt: skip
         self._gate = Gate(self._clock, orchestrator.put)
         self._gateway = Gateway(
             self._treasury.admission, self._hook, claude_code.HOOK_PATH, self._upstream, self._gate, self._clock,
-            self._keep_plan,
+            self._keep_plan, sight=self._sight, tunnel=self._tunnel,
         )  # fmt: skip
         self._crew = Crew(
             self._surroundings(orchestrator), self._compose,
@@ -102,23 +125,42 @@ class Daemon:
 
     def _surroundings(self, orchestrator: "Orchestrator") -> Surroundings:
         settings, environment = self._settings, self._prepared.environment
+        limits = settings.limits
         return Surroundings(
             home=self._home, cli=self._prepared.cli.path, gateway=self._gateway, sandboxed=settings.sandbox != "none",
             toolchain=self._prepared.tools,
             tools=tuple(settings.agent.tools), share=tuple(settings.workspace.share),
             copy_shared=settings.workspace.copy_shared, setup=tuple(settings.workspace.setup),
+            bounds=Bounds(int(limits.memory_gb * GB), limits.processes, int(limits.workspace_gb * GB)),
+            scratch_bytes=int(limits.tmp_gb * GB),
+            databases=Wanted(settings.workspace.databases.read_only, settings.workspace.databases.writable),
             environment={name: environment[name] for name in settings.agent.environment if name in environment},
             subscription=self._prepared.subscription, silence_seconds=settings.agent.silence_minutes * 60,
-            clock=self._clock, put=orchestrator.put,
+            stand_ins=stand_ins.shown(
+                self._home.stand_ins, self._prepared.tools.path, {"git", *self._prepared.policy.clients},
+                self._prepared.tools.folders,
+            ),
+            clock=self._clock, judge=self._judge, sight=self._sight, put=orchestrator.put,
         )  # fmt: skip
 
-    def _judge(self, tool: str, tool_input: Mapping[str, Any]) -> Any:
-        return judge(tool, tool_input, self._prepared.policy)
+    def _judge(self, task_id: str, tool: str, tool_input: Mapping[str, Any]) -> Any:
+        return judge(tool, tool_input, self._prepared.policy, Tree(workspace.repo_of(self._home.workspace(task_id))))
+
+    def _tunnel(self, task_id: str, hosts: Sequence[str]) -> Tunnel:
+        """The task's way to these hosts; what it is refused is told."""
+
+        def refuse(refused: Refused) -> None:
+            self._orchestrator.put(NetworkRefused(task_id, refused))
+
+        return Tunnel(AllowList.of(hosts), self._beyond, partial(self._note, task_id), refuse)
 
     def _keep_plan(self, windows: tuple[PlanWindow, ...]) -> None:
         """Keep how much of the person's plan is used, as the latest answer says it."""
         if not self._prepared.rehearsal:
             keep_plan(self._home, windows, self._clock.now())
+
+    def _begun(self, task_id: str, command: str) -> None:
+        self._crew.begun(task_id, command)
 
     def _note(self, task_id: str, text: str) -> None:
         self._crew.touch(task_id)
@@ -201,6 +243,8 @@ class Daemon:
             if record.rehearsal and (record.ended or not self._prepared.rehearsal):
                 self._discard_rehearsed(record)
                 mine.pop(record.id, None)
+        if self._prepared.rehearsal and not mine:
+            daybook.forget_rehearsals(self._home)
         self._orchestrator.day, _ = kept_day(self._home)
         if any(isinstance(record.state, Parked) and record.state.why in UNSERVED for record in mine.values()):
             self._gate.doubt(Limit(Kind.unreachable, detail="not tried since the start"))
@@ -319,7 +363,7 @@ class Daemon:
         day = self._orchestrator.day.date if self._orchestrator.day else self._today(self._clock.now())
         _, dirty = kept_day(self._home)
         rehearsal, timezone = self._prepared.rehearsal, self._settings.timezone
-        return report.write(self._home, gather(day, known, self._treasury, timezone, rehearsal, dirty))
+        return report.write(self._home, gather(self._home, day, known, self._treasury, timezone, rehearsal, dirty))
 
     def _today(self, now: datetime) -> date:
         return day_of(now, self._settings.timezone)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
-from dayshift import decisions, git, workspace
-from dayshift.model import DiffStat, Record
+from dayshift import daybook, decisions, git, steering, workspace
+from dayshift.home import Home
+from dayshift.model import Closing, DiffStat, Record, Steering
 from dayshift.money import shown
 from dayshift.report import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.sandbox import NO_SANDBOX
@@ -16,6 +17,7 @@ from treasury import Treasury
 
 
 def gather(
+    home: Home,
     day: date,
     known: Mapping[str, Record],
     treasury: Treasury,
@@ -23,18 +25,19 @@ def gather(
     rehearsal: bool,
     dirty: bool,
 ) -> DayFacts:
-    """Everything the report of that day says. Same records, same ledger: same facts."""
+    """Everything the report of that day says. Same records, same ledger, same repository: same facts."""
     ledger, cap = treasury.statement, treasury.day_cap
     mine = tuple(sorted((r for r in known.values() if r.day == day and r.rehearsal == rehearsal), key=lambda r: r.id))
-    layers = _layers(mine)
+    layers, diffs = _layers(mine), _diffs(mine)
+    fenced = NO_SANDBOX not in layers
     by_task = _rows(ledger.by("task", file_day=day), f"{day}/")
     return DayFacts(
         date=day, project=mine[0].project if mine else "", rehearsal=rehearsal, cap=cap,
         spent=sum(row.cost for row in by_task if row.cost is not None),
         reserved=sum(line.reserved for line in ledger.by("day", file_day=day)),
         by_model=_rows(ledger.by("model", file_day=day), ""), by_task=by_task,
-        records=mine, diffs=_diffs(mine), audit=_audit(mine), layers=layers,
-        guarantee=treasury.guarantee(fenced=NO_SANDBOX not in layers),
+        records=mine, diffs=diffs, audit=_audit(mine, daybook.close_day(home, day, mine, fenced)), layers=layers,
+        guarantee=treasury.guarantee(fenced), steering=_steering(mine, diffs),
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min((r.started_at for r in mine if r.started_at), default=None),
         ended_at=max((r.state.since for r in mine), default=None) if decisions.over(mine) else None,
@@ -77,11 +80,23 @@ def _diffs(known: Iterable[Record]) -> dict[str, DiffStat]:
     return found
 
 
-def _audit(known: tuple[Record, ...]) -> AuditLine:
+def _steering(known: Iterable[Record], diffs: Mapping[str, DiffStat]) -> dict[str, tuple[Steering, ...]]:
+    found = {}
+    for record in known:
+        if record.id in diffs and record.base and record.commit:
+            try:
+                project = git.find(Path(record.project))
+                found[record.id] = steering.changed(project, record.base, record.commit, diffs[record.id].paths)
+            except (git.NotARepository, git.GitError):
+                continue
+    return found
+
+
+def _audit(known: tuple[Record, ...], closing: Closing) -> AuditLine:
     found = tuple((record.id, finding) for record in known for finding in record.findings)
     checked = sum(record.audited_runs for record in known)
     all_checked = checked == sum(record.runs for record in known)
-    return AuditLine(all_checked and not any(finding.by_agent for _, finding in found), found, checked)
+    return AuditLine(all_checked and not any(finding.halts for _, finding in found), found, checked, closing)
 
 
 def _layers(known: Iterable[Record]) -> tuple[str, ...]:

@@ -9,15 +9,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from dayshift import decisions, fleet, verification
+from dayshift import decisions, fleet, refusals, verification
 from dayshift.clock import Clock
 from dayshift.events import (
     Active,
     Answered,
+    Bypassed,
     CapReached,
     Denied,
     Event,
     HandedIn,
+    NetworkRefused,
     Order,
     Ordered,
     Overdue,
@@ -172,9 +174,14 @@ class Orchestrator:
         now = self._clock.now()
         match event:
             case Prepared(_, run, base, layers) if record.runs == run:
-                self._become(replace(record, base=base, layers=layers))
+                self._become(decisions.prepared(record, base, layers))
             case Denied(_, blocked):
                 self._count_blocked(replace(record, blocked=(*record.blocked, blocked)))
+            case Bypassed(_, bypass):
+                self._desk.say(f"{record.id}: the guard was bypassed: {bypass.command}")
+                self._end(decisions.bypassed(record, bypass, now))
+            case NetworkRefused(_, refused):
+                self._become(replace(record, refused=refusals.counted(record.refused, refused)))
             case CapReached(_, window, detail):
                 parked = decisions.ending(record, Ending.parked, f"{window}: {detail}", ParkReason.cap)
                 if parked != record:  # each request of a fan-out is refused; it is said once
@@ -185,10 +192,15 @@ class Orchestrator:
                 if isinstance(record.state, Running) and record.state.ending is Ending.parked:
                     self._crew.stop(record.id)  # it was left to end by itself, and does not
             case RunEnded():
-                self._become(decisions.after_run(record, event, now))
+                self._run_ended(record, decisions.after_run(record, event, now))
             case Verified(_, checks):
                 told, summary = verification.told(checks), verification.summary(checks)
-                self._become(decisions.after_checks(record, checks, told, summary, now))
+                self._become(decisions.after_checks(record, event, told, summary, now))
+
+    def _run_ended(self, before: Record, after: Record) -> None:
+        for excess in after.excesses[len(before.excesses) :]:
+            self._desk.say(f"{after.id}: {excess}")
+        self._become(after)
 
     def _become(self, record: Record) -> None:
         """The one place where a task's record is replaced: durable first, then what follows from its new state."""

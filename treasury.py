@@ -57,7 +57,7 @@ class Treasury:
         )  # fmt: skip
         self.admission = Admission(
             self._writer, self._books, self._almanac, self.teller, self.prices, clock, budget, record, self._subject,
-            put, self._elsewhere,
+            put, self._elsewhere, searches="WebSearch" in settings.agent.tools,
         )  # fmt: skip
         self._backed_up: date | None = None
         self._archived = ""  #: the month before which every month has its recap

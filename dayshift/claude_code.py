@@ -20,6 +20,8 @@ INSIDE = Path("/opt/claude-code/claude")  #: where a sandbox shows the CLI, wher
 HOOK_PATH = "/dayshift/hook"
 HOOK_SECONDS = 30
 QUESTION_TOOL = "AskUserQuestion"
+AGENT_HEADER = "x-claude-code-agent-id"  #: marks the requests of a subagent
+OWN_ERROR = "<tool_use_error>"  #: begins the result of a call that the CLI did not run (tried with 2.1.329)
 
 
 class NoCli(Exception):
@@ -130,6 +132,15 @@ def settings_file(port: int) -> list[str]:
     return ["--settings", json.dumps(managed_settings(port))]
 
 
+#: An agent's own settings may set variables, in the middle of a run too (tried with 2.1.329); these they may not.
+DIRECT = {
+    "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost",
+    "CLAUDE_CODE_USE_BEDROCK": "0", "CLAUDE_CODE_USE_VERTEX": "0", "CLAUDE_CODE_USE_FOUNDRY": "0",
+}  # fmt: skip
+#: Settings that name a program, which the CLI would run without asking the guard.
+STARTERS = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "gcpAuthRefresh", "otelHeadersHelper")
+
+
 def managed_settings(port: int = RELAY_PORT) -> dict[str, Any]:
     """Settings an agent cannot turn: bound on /etc/claude-code they outrank every other file."""
     hook = {"type": "http", "url": gateway(port) + HOOK_PATH, "timeout": HOOK_SECONDS, "onFailure": "block"}
@@ -137,6 +148,8 @@ def managed_settings(port: int = RELAY_PORT) -> dict[str, Any]:
         "allowManagedHooksOnly": True,
         "allowManagedPermissionRulesOnly": True,
         "disableAllHooks": False,
+        "env": {"ANTHROPIC_BASE_URL": gateway(port), **DIRECT},
+        **dict.fromkeys(STARTERS, ""),
         "permissions": {"disableBypassPermissionsMode": "disable", "deny": ["EnterWorktree", "Edit(//**/.git/**)"]},
         "hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}]},
     }

@@ -16,7 +16,7 @@ from dayshift.documents import BadDocument, Lines, Place
 from dayshift.model import TASK_ID, Complexity, Day, Task
 from dayshift.money import Pico, from_usd
 from dayshift.settings import Settings
-from dayshift.values import CalendarDay, Cap, Command, Count, RepoPath, inside, some
+from dayshift.values import CalendarDay, Cap, Command, Count, Host, RepoPath, inside, some
 
 WORKSPACES = "agent_workspaces"
 CYCLES_TOLD = 10
@@ -114,6 +114,7 @@ class _Task(_Strict):
     timeout_minutes: Annotated[Count, Field(ge=1, le=1440)] | None = None
     commands: tuple[Command, ...] = Field(default=(), alias="validate")
     max_attempts: Annotated[Count, Field(ge=1, le=10)] | None = None
+    network: tuple[Host, ...] = ()
     carry_over: bool = False
     rehearsal: tuple[dict[str, Any], ...] | None = None
 
@@ -146,6 +147,7 @@ def _task(wanted: _Task, settings: Settings) -> Task:
         timeout_minutes=wanted.timeout_minutes or agent.timeout_minutes,
         validate=wanted.commands,
         max_attempts=wanted.max_attempts or agent.max_attempts,
+        network=tuple(dict.fromkeys((*settings.network, *wanted.network))),
         carry_over=wanted.carry_over,
         rehearsal=wanted.rehearsal,
     )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dayshift.events import Order, RunEnded
+from dayshift.events import Order, RunEnded, Verified
 from dayshift.limits import asked_again
-from dayshift.model import Answer, Ask, Check, Day, Exit, Finding, Question, Record, Task
+from dayshift.model import Answer, Ask, Bypass, Day, Exit, Finding, Question, Record, Task
 from dayshift.states import (
     Cancelled,
     Done,
@@ -29,6 +29,12 @@ LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 WEIGHT = {Ending.silent: 0, Ending.parked: 1, Ending.halted: 2, Ending.cancelled: 2}  #: which ending overrules which
 FIRST_OUTAGE, LONGEST_OUTAGE = timedelta(seconds=30), timedelta(minutes=30)  #: pauses after runs the provider ended
 WORTH_HAVING = 30.0  #: seconds the provider must have kept a task waiting for its time to be given back
+#: What a run is told that took too much of the machine, by what it was.
+LESS = {
+    "memory": "Do it with less: fewer processes side by side, data in parts, nothing large in /tmp.",
+    "processes": "Do it with fewer processes side by side.",
+    "disk": "First remove what is not needed any more from your workspace, then do it with less.",
+}
 RESTING = frozenset({ParkReason.cap, ParkReason.credit, ParkReason.authentication, ParkReason.stuck})
 
 
@@ -143,8 +149,8 @@ def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
     if not isinstance(record.state, Running) or record.state.run != event.exit.run:
         return record
     state, record = record.state, _with_evidence(record, event)
-    if alarm := [finding for finding in event.exit.findings if finding.by_agent]:
-        return ended(record, Halted(now, f"the audit found that {_listed(alarm)}"), now)
+    if alarm := _alarm(event.exit.findings):
+        return quarantined(record, alarm, now)
     match state.ending:
         case Ending.halted:
             return ended(record, Halted(now, state.detail), now)
@@ -157,12 +163,32 @@ def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
     return _after_own_end(record, event.exit, now)
 
 
+def prepared(record: Record, base: str, layers: tuple[str, ...]) -> Record:
+    """The workspace stands; one that was in quarantine has been set aside for it."""
+    record = replace(record, base=base, layers=layers)
+    if not record.quarantined or record.in_quarantine:  # the latter: a run taken up that was found out already
+        return record
+    return replace(record, quarantined=0, set_aside=(*record.set_aside, record.quarantined))
+
+
+def quarantined(record: Record, alarm: Sequence[Finding], now: datetime) -> Record:
+    """Halted by what the audit found; the workspace stays as it is and nothing is started in it again."""
+    found = "; ".join(finding.what for finding in alarm)
+    return ended(replace(record, quarantined=record.runs), Halted(now, f"the audit found: {found}"), now)
+
+
+def _alarm(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.halts]
+
+
 def _had_its_say(exit: Exit) -> bool:
     """Whether the run came to a word of its own before it was ended: that word must not be lost."""
     return exit.finished or exit.asked is not None
 
 
 def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
+    if exit.how in LESS and not _had_its_say(exit):
+        return _after_excess(record, exit, now)
     if exit.how == "deadline" and exit.held >= WORTH_HAVING:
         return queued(record, now)  # the provider had that time, not the task
     if exit.how == "deadline":
@@ -177,6 +203,13 @@ def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
     if exit.finished:
         return _with(replace(record, mishaps=0, outages=0), Verifying(now))
     return _after_error(record, exit, now)
+
+
+def _after_excess(record: Record, exit: Exit, now: datetime) -> Record:
+    """A run that took too much of the machine: another attempt, told to take less; nothing else is to blame."""
+    reason = f"it {exit.error}; raise that, or make the task smaller"
+    say = f"You were stopped, since the run {exit.error}. {LESS[exit.how]}\n\n{GO_ON}"
+    return another_attempt(_noted(record, reason), say, reason, now)
 
 
 def _after_error(record: Record, exit: Exit, now: datetime) -> Record:
@@ -249,11 +282,14 @@ def answered(record: Record, answer: Answer, now: datetime) -> Record:
     return queued(replace(record, answers=(*record.answers, answer), say=say), now)
 
 
-def after_checks(record: Record, checks: tuple[Check, ...], told: str, summary: str, now: datetime) -> Record:
-    """Done if every check is green; else another attempt that is told what failed."""
+def after_checks(record: Record, event: Verified, told: str, summary: str, now: datetime) -> Record:
+    """Done if every check is green; else another attempt that is told what failed. Findings halt it."""
     if not isinstance(record.state, Verifying):
         return record
-    record = replace(record, checks=checks)
+    checks = event.checks
+    record = replace(record, checks=checks, findings=(*record.findings, *event.findings))
+    if alarm := _alarm(event.findings):
+        return quarantined(record, alarm, now)
     if all(check.exit_code == 0 for check in checks):
         return ended(record, Done(now), now)
     parked = stuck(record, summary, now) if record.attempt < record.task.max_attempts else None
@@ -263,6 +299,17 @@ def after_checks(record: Record, checks: tuple[Check, ...], told: str, summary: 
 def halt_due(record: Record, halt_after: int) -> bool:
     """Whether the guard has refused enough."""
     return len(record.blocked) - record.forgiven >= halt_after
+
+
+def bypassed(record: Record, bypass: Bypass, now: datetime) -> Record:
+    """The guard was bypassed: whatever goes on in the task is halted, and its workspace is in quarantine."""
+    record = replace(record, bypasses=(*record.bypasses, bypass))
+    if record.ended:
+        return record
+    record, detail = replace(record, quarantined=record.runs), f"the guard was bypassed: {bypass.command}"
+    if isinstance(record.state, Running):
+        return ending(record, Ending.halted, detail)
+    return ended(record, Halted(now, detail), now)
 
 
 # --- what the person says --------------------------------------------------------------------------
@@ -296,6 +343,8 @@ def _forgiven(record: Record) -> Record:
     """What went wrong no longer counts; what it cost does."""
     forgiven, seconds = len(record.blocked), record.active_seconds
     fresh = replace(_untroubled(record), attempt=1, ended_at=None)
+    if record.in_quarantine:  # nothing of it is gone on with: another workspace, another session
+        fresh = replace(fresh, base=None, commit=None, session_id=None, say=None, checks=(), claim="", cli_cost=None)
     return replace(fresh, forgiven=forgiven, forgiven_seconds=seconds)
 
 
@@ -357,12 +406,9 @@ def _with_evidence(record: Record, event: RunEnded) -> Record:
         active_seconds=record.active_seconds + max(0.0, event.seconds - exit.held),
         findings=(*record.findings, *exit.findings),
         audited_runs=record.audited_runs + exit.audited,
+        excesses=(*record.excesses, f"run {exit.run} {exit.error}") if exit.how in LESS else record.excesses,
         claim=exit.text or record.claim,
         cli_cost=exit.session_cost if exit.session_cost is not None else record.cli_cost,
         # The run that was to take the answer began: the call may be gone, and a resume without a word would fail.
         say=GO_ON if record.say == "" and exit.how != "unprepared" else record.say,
     )
-
-
-def _listed(findings: Sequence[Finding]) -> str:
-    return "; ".join(finding.what for finding in findings)

@@ -19,14 +19,15 @@ def belongings(home: Home, task_id: str) -> list[Path]:
     """Everything of the task that is there: workspace, runs, status, question, logs, record."""
     places = [
         home.workspace(task_id), home.runs(task_id), home.status / f"{task_id}.json", home.questions / f"{task_id}.md",
-        home.logs / f"{task_id}.log", home.logs / f"{task_id}.jsonl", home.records / f"{task_id}.json",
+        home.logs / f"{task_id}.log", home.logs / f"{task_id}.jsonl", *home.quarantines(task_id),
+        home.records / f"{task_id}.json",
     ]  # fmt: skip
     return [place for place in places if os.path.lexists(place)]
 
 
 def size(place: Path) -> int:
     """Bytes the file or the whole folder takes on disk; links are counted, never followed."""
-    below = [Path(folder, name) for folder, folders, names in os.walk(place) for name in (*folders, *names)]
+    below = [folder / name for folder, folders, names in files.walk(place) for name in (*folders, *names)]
     return sum(each.lstat().st_blocks * 512 for each in (place, *below) if os.path.lexists(each))
 
 
@@ -52,10 +53,11 @@ def salvage(home: Home, record: Record) -> Path | None:
     patch = _plain_bytes(folder / "changes.patch")
     place = home.results / "salvage"
     place.mkdir(parents=True, exist_ok=True)
-    name, turn = f"{record.id}-{record.day}", 1
+    stem = f"{record.id}-{record.day}{'-quarantined' if record.in_quarantine else ''}"
+    name, turn = stem, 1
     while not files.publish_once(place / f"{name}.patch", patch):
         turn += 1
-        name = f"{record.id}-{record.day}-{turn}"
+        name = f"{stem}-{turn}"
     return place / f"{name}.patch"
 
 

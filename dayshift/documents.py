@@ -21,6 +21,7 @@ Lines = dict[Place, int]
 Model = TypeVar("Model", bound=BaseModel)
 
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+STAR = "*."
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]{1,4})?")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -110,11 +111,22 @@ def parse(text: str, file: str) -> tuple[Any, Lines]:
     return data, reader.lines
 
 
+class _Starred(yaml.SafeLoader):
+    """Reads `*.example.org` as the text it looks like: no alias has a name that begins with a dot."""
+
+    def fetch_alias(self) -> None:
+        """An alias, or text."""
+        if self.peek(1) == STAR[1]:
+            self.fetch_plain()
+        else:
+            super().fetch_alias()
+
+
 class _Reader:
     """Builds plain data from YAML events, one at a time, so that a hostile file is left at its first deep bracket."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._events: Iterator[Any] = yaml.parse(text, Loader=SAFE_LOADER)
+        self._events: Iterator[Any] = yaml.parse(text, Loader=_Starred if STAR in text else SAFE_LOADER)
         self._file = file
         self.lines: Lines = {}
         self.problems: list[Problem] = []

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dayshift.limits import Limit
-from dayshift.model import Answer, Blocked, Check, Day, Exit
+from dayshift.model import Answer, Blocked, Bypass, Check, Day, Exit, Finding, Refused
 
 
 class Order(StrEnum):
@@ -60,6 +60,22 @@ class Denied:
 
 
 @dataclass(frozen=True, slots=True)
+class Bypassed:
+    """A forbidden tool call went round the guard."""
+
+    task_id: str
+    bypass: Bypass
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRefused:
+    """A connection was refused, so many times since this was last told."""
+
+    task_id: str
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The person answered."""
 
@@ -94,10 +110,11 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Deliverables and validations were checked."""
+    """Deliverables and validations were checked; what the audit saw while the validations ran."""
 
     task_id: str
     checks: tuple[Check, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,6 @@ class Tick:
 
 
 Event = (
-    HandedIn | Ordered | Prepared | Active | Denied | Answered | CapReached | ProviderLimited
-    | RunEnded | Verified | Overdue | StopAsked | Tick
+    HandedIn | Ordered | Prepared | Active | Denied | Bypassed | NetworkRefused | Answered | CapReached
+    | ProviderLimited | RunEnded | Verified | Overdue | StopAsked | Tick
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One request and its answer, carried from upstream to agent while the meter and the gate listen. Joins these two."""
+"""One request and its answer, carried from upstream to agent while meter, gate and second sight listen. Joins them."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from dayshift import limits
 from dayshift.gate import Course
 from dayshift.limits import Kind, Limit
 from dayshift.meter import Meter, Refusal, UsageReader
+from dayshift.second_sight import Watch
 
 log = logging.getLogger("dayshift.gateway")
 
@@ -45,9 +46,10 @@ class Exchange:
     """One request and its answer, from upstream to agent, with the meter reading along."""
 
     def __init__(
-        self, meter: Meter, booking: int | None, request: web.Request, told: Course, unread_seconds: float
-    ) -> None:
-        self._meter, self._booking, self._request, self._told = meter, booking, request, told
+        self, meter: Meter, booking: int | None, request: web.Request, told: Course, watch: Watch,
+        unread_seconds: float,
+    ) -> None:  # fmt: skip
+        self._meter, self._booking, self._request, self._told, self._watch = meter, booking, request, told, watch
         self._unread_seconds, self._counts_only = unread_seconds, booking is None
         self._listening = True
         self.answer: web.StreamResponse = Refusal(502, "api_error", "the model's API could not be reached").answer()
@@ -101,11 +103,13 @@ class Exchange:
                 async for chunk in response.content.iter_any():
                     reader.feed(chunk)
                     self._tell(reader)
+                    self._watch.see(reader.calls)  # before the agent can act on it
                     if self._booking is not None and not await self._meter.keep_up(self._booking, reader.visible):
                         return await self._cut(response)
                     await self._pass(chunk, deadline)
             if reader.complete:
                 self._told.ended(None)
+                self._watch.whole(reader.calls)
         finally:
             if reader.refused:  # a stream that began with an error: there was no answer to bill
                 await self._book(self._meter.void)

@@ -4,8 +4,8 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,8 +111,40 @@ def _checked_text(path: Path, data: bytes, limit: int) -> str:
 
 
 def remove_tree(folder: Path) -> None:
-    """Take the folder away with all it holds; links in it are removed, never followed."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Take the folder away with all it holds, however deep; links in it are removed, never followed."""
+    quiet = subprocess.DEVNULL  # rm(1), for shutil.rmtree gives up on folders a thousand deep
+    subprocess.run(["rm", "-rf", "--", str(folder)], check=False, stdin=quiet, stderr=quiet, process_group=0)
+
+
+def walk(tree: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Every folder below, with the names of its folders and of all else in it; however deep, and following no link.
+
+    Taking a name out of a list of folders keeps the walk out of it. What cannot be listed is passed over.
+    """
+    waiting = [tree]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except OSError:
+            continue
+        subfolders = [name for name, is_folder in listed if is_folder]
+        yield folder, subfolders, [name for name, is_folder in listed if not is_folder]
+        waiting += [folder / name for name in reversed(subfolders)]
+
+
+def private_folder(name: str) -> Path:
+    """A folder of this user's alone with a short path, outside every home and sandbox; made if absent."""
+    parent = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
+    if not (parent.is_dir() and os.access(parent, os.W_OK) and len(str(parent)) < 40):
+        parent, name = Path("/tmp"), f"{name}-{os.getuid()}"
+    folder = parent / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
+        raise PermissionError(f"{folder} belongs to somebody else or is open to others; remove it")
+    return folder
 
 
 class Unusable(Exception):

@@ -2,13 +2,14 @@
 
 One unix socket per agent; the socket is the identity. Every request is admitted (money reserved, durably) before its
 first byte goes upstream and settled from the usage on the wire. The guard's hook is answered on the same socket.
-Every answer's limits are told to the gate, which all requests pass: it joins gate, limits, meter and exchange.
+Every answer's limits are told to the gate, which all requests pass, and its tool calls to the second sight. A task that
+may reach hosts gets a tunnel beside it. So it joins gate, limits, meter, exchange, second sight and tunnel.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from dayshift.exchange import UNREAD_SECONDS, Exchange, Upstream
 from dayshift.gate import Course, Gate, Passage
 from dayshift.limits import Kind, Limit, PlanWindow
 from dayshift.meter import Meter, Refusal
+from dayshift.second_sight import SecondSight, Watch, blind
+from dayshift.tunnel import Tunnel
 
 log = logging.getLogger("dayshift.gateway")
 
@@ -27,6 +30,7 @@ REQUEST_LIMIT = 32 * 1024 * 1024  #: the API's own
 PROBE_SECONDS = 1.0  #: the one request all others wait for may wait so long for headroom; then another one tries
 AT_ONCE = 128  #: requests of one agent; its subagents are a few, and none may use up what all agents share
 FORWARDED = frozenset({"/v1/messages", "/v1/messages/count_tokens"})
+HOOK_BYTES = 2 << 20  #: of one question to the guard, which all agents wait for; no answer of a model is as long
 CONNECTIONS = 256  #: of one agent: each takes one of the few descriptors that the whole daemon has
 LAST_SECONDS = 5.0  #: how long a closing gateway still reads answers; what is cut off then is charged at the worst case
 CLOSING_SECONDS = 0.5  #: an agent that is no longer served may still get this much of its answer
@@ -42,11 +46,13 @@ class Gateway:
         self, meter: Meter, hook: Hook, hook_path: str, upstream: Callable[[str], Upstream],
         gate: Gate | None = None, clock: Clock | None = None,
         read_plan: Callable[[tuple[PlanWindow, ...]], None] = lambda windows: None,
-        unread_seconds: float = UNREAD_SECONDS,
+        unread_seconds: float = UNREAD_SECONDS, sight: SecondSight | None = None,
+        tunnel: Callable[[str, Sequence[str]], Tunnel] | None = None,
     ) -> None:  # fmt: skip
         self._meter, self._hook, self._hook_path, self._upstream = meter, hook, hook_path, upstream
-        self._clock = clock or SystemClock()
+        self._clock, self._sight = clock or SystemClock(), sight or blind()
         self._gate, self._read_plan, self._unread_seconds = gate or Gate(self._clock), read_plan, unread_seconds
+        self._tunnel, self._tunnels = tunnel, dict[str, Tunnel]()
         self._served: dict[str, tuple[web.AppRunner, asyncio.Server, Path]] = {}
         self._under_way: Counter[str] = Counter()
         self._drains: set[asyncio.Task[None]] = set()
@@ -70,8 +76,18 @@ class Gateway:
         door = await loop.create_unix_server(factory, str(socket), backlog=CONNECTIONS)
         self._served[task_id] = runner, door, socket
 
+    async def open_network(self, task_id: str, socket: Path, hosts: Sequence[str]) -> None:
+        """Let that task reach these hosts, by a proxy on that socket."""
+        if task_id in self._tunnels:
+            await self._tunnels.pop(task_id).close()
+        assert self._tunnel is not None
+        self._tunnels[task_id] = self._tunnel(task_id, hosts)
+        await self._tunnels[task_id].open(socket)
+
     async def close_task(self, task_id: str) -> None:
-        """Serve that task no more."""
+        """Serve that task no more, neither a model nor a host."""
+        if task_id in self._tunnels:
+            await self._tunnels.pop(task_id).close()
         if task_id in self._served:
             runner, door, socket = self._served.pop(task_id)
             door.close()
@@ -80,7 +96,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Serve nobody; answers still under way are read to their end first, for a bounded time."""
-        await asyncio.gather(*map(self.close_task, list(self._served)))
+        await asyncio.gather(*map(self.close_task, {*self._served, *self._tunnels}))
         if self._drains:
             await asyncio.wait(self._drains, timeout=LAST_SECONDS)
         if self._client:
@@ -112,10 +128,13 @@ class Gateway:
         body = await request.read()
         upstream = self._upstream(task_id)  # asked first: nothing may fail between the reservation and its pump
         booked = not request.path.endswith("/count_tokens")
+        if not booked and (refusal := self._meter.counting(body)):
+            return refusal.answer()
         admitted = await self._admitted(task_id, request, body, booked)
         if isinstance(admitted, Refusal):
             return admitted.answer()
-        return await self._forward(task_id, request, body, upstream, *admitted)
+        watch = self._sight.watch(task_id, body, request.headers)
+        return await self._forward(task_id, request, body, upstream, watch, *admitted)
 
     async def _admitted(
         self, task_id: str, request: web.Request, body: bytes, booked: bool
@@ -145,6 +164,8 @@ class Gateway:
 
     async def _ask_hook(self, task_id: str, request: web.Request) -> web.Response:
         """The guard's answer. If the guard itself fails there is none, and the CLI blocks the call (`onFailure`)."""
+        if len(await request.read()) > HOOK_BYTES:
+            return web.Response(status=413)
         try:
             return web.json_response(await self._hook(task_id, await request.json()))
         except Exception as error:
@@ -152,11 +173,12 @@ class Gateway:
             return web.Response(status=500)
 
     async def _forward(
-        self, task_id: str, request: web.Request, body: bytes, upstream: Upstream, passage: Passage, booking: int | None
-    ) -> web.StreamResponse:
+        self, task_id: str, request: web.Request, body: bytes, upstream: Upstream, watch: Watch, passage: Passage,
+        booking: int | None,
+    ) -> web.StreamResponse:  # fmt: skip
         """Send it on in a task of its own, so that an agent that hangs up does not stop the counting."""
         told = Course(self._gate, passage, self._clock, self._read_plan)
-        exchange = Exchange(self._meter, booking, request, told, self._unread_seconds)
+        exchange = Exchange(self._meter, booking, request, told, watch, self._unread_seconds)
         assert self._client is not None
         pump = asyncio.create_task(exchange.pump(self._client, upstream, body), name=f"exchange {task_id}")
         self._drains.add(pump)

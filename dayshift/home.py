@@ -2,10 +2,12 @@
 
 import hashlib
 import os
-import stat
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from dayshift.files import private_folder
 
 INSTALLATION = Path(__file__).resolve().parent.parent
 SHARED = Path(sys.prefix, "share", "dayshift")  #: where an installed package has its data files
@@ -92,6 +94,11 @@ class Home:
         """What the person spent elsewhere with the CLI; never mixed with the ledger."""
         return self.own / "other_use.sqlite3"
 
+    @property
+    def stand_ins(self) -> Path:
+        """The scripts that stand in for git and the database clients."""
+        return self.own / "stand-ins"
+
     def ledger(self, rehearsal: bool) -> Path:
         """The spending; rehearsals have their own so that pretended money never meets a real cap."""
         return self.own / ("rehearsal.sqlite3" if rehearsal else "ledger.sqlite3")
@@ -100,12 +107,21 @@ class Home:
         return self.own / "runs" / task_id
 
     def run(self, task_id: str, number: int) -> Path:
-        """The spool of one run: lock, start, exit, stop; never visible to an agent."""
+        """The spool of one run: lock, start, exit, stop; of it an agent sees a FIFO that it may only write."""
         return self.runs(task_id) / str(number)
 
     def workspace(self, task_id: str) -> Path:
         """The only folder that task's agent may write."""
         return self.workspaces / task_id
+
+    def quarantine(self, task_id: str, run: int) -> Path:
+        """Where the workspace that a run left in quarantine is set aside."""
+        return self.own / "quarantine" / f"{task_id}-run{run}"
+
+    def quarantines(self, task_id: str) -> list[Path]:
+        """Every workspace of the task that was set aside."""
+        name = re.compile(rf"{re.escape(task_id)}-run\d+")
+        return sorted(path for path in self.own.glob("quarantine/*") if name.fullmatch(path.name))
 
     def make_folders(self) -> None:
         """Make what the program writes into; what is there stays."""
@@ -115,16 +131,7 @@ class Home:
 
     def sockets(self) -> Path:
         """A short private folder for unix sockets, whose names may not exceed 107 bytes; made if absent."""
-        name = "dayshift-" + hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
-        parent = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
-        if not (parent.is_dir() and os.access(parent, os.W_OK) and len(str(parent)) < 40):
-            parent, name = Path("/tmp"), f"{name}-{os.getuid()}"
-        folder = parent / name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        facts = folder.lstat()
-        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
-            raise PermissionError(f"{folder} belongs to somebody else or is open to others; remove it")
-        return folder
+        return private_folder("dayshift-" + hashlib.sha256(str(self.root).encode()).hexdigest()[:12])
 
 
 def find(given: str | None) -> Home:

@@ -6,7 +6,8 @@ from typing import Any
 from dayshift import claude_code
 from dayshift.clock import Clock
 from dayshift.events import Denied, Event
-from dayshift.model import Blocked, Verdict
+from dayshift.model import Blocked
+from dayshift.second_sight import Judge, SecondSight
 
 # Of several questions in one turn the CLI keeps only one; the others would be lost without a word.
 ONE_AT_A_TIME = "dayshift: ask one question at a time; ask this one again after the first is answered"
@@ -16,16 +17,17 @@ class Hook:
     """Answers allow, deny or defer; whatever goes wrong inside, it denies."""
 
     def __init__(
-        self, judge: Callable[[str, Mapping[str, Any]], Verdict],
-        answer: Callable[[str, Mapping[str, Any]], str | None],
-        note: Callable[[str, str], None], put: Callable[[Event], None], clock: Clock,
+        self, judge: Judge, sight: SecondSight, answer: Callable[[str, Mapping[str, Any]], str | None],
+        begun: Callable[[str, str], None], note: Callable[[str, str], None], put: Callable[[Event], None], clock: Clock,
     ) -> None:  # fmt: skip
-        self._judge, self._answer, self._note, self._put, self._clock = judge, answer, note, put, clock
+        self._judge, self._sight, self._answer, self._begun = judge, sight, answer, begun
+        self._note, self._put, self._clock = note, put, clock
         self._open: dict[str, Mapping[str, Any]] = {}  # the question each task's present run has been deferred with
 
     def begin(self, task_id: str) -> None:
-        """A new run of the task begins: no question is open in it."""
+        """A new run of the task begins: no question is open in it, and no call."""
         self._open.pop(task_id, None)
+        self._sight.begin(task_id)
 
     async def __call__(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
         """The answer to one PreToolUse call of that task's agent; every verdict goes into the agent's log."""
@@ -34,10 +36,12 @@ class Hook:
             return claude_code.deny("dayshift: the tool call could not be read")
         if tool == claude_code.QUESTION_TOOL:
             return self._question(task_id, tool_input)
-        verdict = self._judge(tool, tool_input)
+        verdict = self._judge(task_id, tool, tool_input)
+        self._sight.asked(task_id, str(call.get("tool_use_id", "")), refused=not verdict.allowed)
         subject = claude_code.subject(tool_input)
         if verdict.allowed:
             self._note(task_id, f"allowed {tool}: {subject}")
+            self._begun(task_id, str(tool_input.get("command") or subject))
             return claude_code.allow()
         self._note(task_id, f"BLOCKED {tool}: {subject} [{verdict.rule}] {verdict.reason}")
         self._put(Denied(task_id, Blocked(self._clock.now(), tool, subject, verdict.rule, verdict.reason)))

@@ -1,4 +1,7 @@
-"""The Messages API on the wire: the most a request can use, what a response did use. Joins usage, which reads that."""
+"""The Messages API on the wire: the most a request can use, what a response did use and which tools it calls.
+
+Joins usage and tool_calls, which read the last two.
+"""
 
 import json
 import re
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dayshift.model import Doubtful, Usage
+from dayshift.tool_calls import ToolCalls
 from dayshift.usage import LONGEST_MODEL, merged, understood
 
 SLACK = 2000  #: tokens the server adds unasked: tool-use preamble, role marks, separators
@@ -75,6 +79,14 @@ def quote_bounds(body: bytes) -> RequestFacts:
         web_searches=searches,
         unbounded=(*_fields(request), *loose, *hidden),
     )
+
+
+def brings_in(body: bytes) -> tuple[str, ...]:
+    """What the provider would fetch, search or run for a request that only counts; ValueError if it is no request."""
+    request, _ = _parsed(body)
+    tools = [tool for tool in _list(request.get("tools")) if isinstance(tool, Mapping)]
+    searches, _, loose = _server_side(tools)
+    return (*_fields(request), *loose, *_images(request)[1], *(["web search"] if searches else []))
 
 
 def _parsed(body: bytes) -> tuple[dict[str, Any], list[Any]]:
@@ -201,6 +213,7 @@ class UsageReader:
         self.complete = False  #: the response came to its proper end
         self.error = ""  #: the type of an error event, if there was one
         self.visible = 0  #: bytes of the answer itself that have passed: no fewer than its tokens, thinking apart
+        self.calls = ToolCalls()
         self._start: dict[str, Any] | None = None
         self._delta: dict[str, Any] | None = None
         self._starts = 0
@@ -245,6 +258,7 @@ class UsageReader:
             self._event, self._size = [], 0
 
     def _read(self, data: bytes) -> None:
+        self.calls.event(data)
         if b"message_" not in data and b'"error"' not in data:
             self.visible += max(0, len(data) - ENVELOPE)  # nearly all of a stream: text on its way to the agent
             return
@@ -276,10 +290,18 @@ class WholeAnswer:
 
     def __init__(self) -> None:
         self._body = bytearray()
+        self._calls = ToolCalls()
 
     def feed(self, chunk: bytes) -> None:
         """Keep the bytes until the document is whole."""
         self._body += chunk
+
+    @property
+    def calls(self) -> ToolCalls:
+        """Its tool calls, once the document is whole."""
+        if not self._calls.stop_reason and self._body[-1:] == b"}":
+            self._calls.message(bytes(self._body))
+        return self._calls
 
     @property
     def complete(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Protocol
 from aiohttp import web
 
 from dayshift.model import Doubtful, Usage
+from dayshift.tool_calls import ToolCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class UsageReader(Protocol):
     def visible(self) -> int:
         """How many bytes of the answer itself have passed."""
 
+    @property
+    def calls(self) -> ToolCalls:
+        """The tools it calls, as far as is known."""
+
     def usage(self) -> Usage | Doubtful | None:
         """What it used, as far as is known."""
 
@@ -59,6 +64,9 @@ class Meter(Protocol):
 
     async def admit(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> Refusal | int:
         """A booking's number, once the worst case is reserved; waits while headroom is merely reserved."""
+
+    def counting(self, body: bytes) -> Refusal | None:
+        """Why a request to count tokens does not go out, if so: it costs nothing and is not booked."""
 
     def reader(self, content_type: str) -> UsageReader:
         """A fresh reader for an answer of that kind."""

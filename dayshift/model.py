@@ -9,6 +9,7 @@ from dayshift.money import Pico
 from dayshift.states import ENDED, State
 
 TASK_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
+EVASION = "evasion"  #: the rule of a blocked attempt that the shell had hidden from the guard
 
 
 class Complexity(StrEnum):
@@ -39,6 +40,7 @@ class Task:
     max_attempts: int = 2
     carry_over: bool = False
     rehearsal: tuple[dict[str, Any], ...] | None = None
+    network: tuple[str, ...] = ()  #: the hosts it may reach; none: nothing but the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,33 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
+class Bypass:
+    """One forbidden tool call that was seen on the wire and went round the guard."""
+
+    at: datetime
+    tool: str
+    command: str
+    rule: str
+    how: str  #: in words, after the command's name
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One kind of connection that an agent asked for and did not get, and how often."""
+
+    host: str
+    port: int  #: 0 for hosts too many to name
+    why: str
+    cure: str = ""  #: what to write into `network:`; nothing if no entry would help
+    times: int = 1
+
+    @property
+    def target(self) -> str:
+        """`host:port`."""
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}" if self.port else self.host
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One piece of evidence: a validation command's exit code and tail, or a deliverable's presence (0 or 1)."""
 
@@ -107,15 +136,56 @@ class Check:
     exit_code: int
     tail: str = ""
     seconds: float = 0.0
+    stopped: str = ""  #: why it was ended from outside, in words after "it"; empty if it ended by itself
+
+
+class Who(StrEnum):
+    """Who changed something, as far as it can be proven."""
+
+    agent = "the agent"
+    person = "the person, or another program of theirs"
+    unknown = "cannot be told"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A change the audit saw in the repository's git directory during a run."""
+    """What the audit, or another witness, saw that an agent must not do, or that happened beside it."""
 
     run: int
     what: str
-    by_agent: bool  #: it touched the repository and an agent may have done it: the task is halted
+    halts: bool  #: the agent did it, or cannot be cleared of it: its task is halted, its workspace quarantined
+    who: Who = Who.agent
+    aspect: str = ""  #: of the git directory, if it is about that
+    look: bool = False  #: nobody is blamed, but the person had better look: a hook, a remote
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One aspect of the git directory that is not as it was when the day was opened."""
+
+    what: str
+    who: Who
+    why: str  #: how that is known
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a look at the git directory over the whole day shows; without an opening there is nothing to compare."""
+
+    opened_at: datetime | None = None
+    changes: tuple[Change, ...] = ()
+    trouble: str = ""  #: why it could not be looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """A file that steers agents or runs by itself, and that a task changed."""
+
+    path: str
+    why: str  #: what it steers, in words
+    kind: str  #: new, changed or removed
+    insertions: int
+    deletions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +204,8 @@ class Exit:
     run: int
     code: int | None  #: the CLI's exit code; None when it was lost (killed holder, reboot)
     finished: bool = False  #: the CLI printed a final result without an error
-    how: str = "exited"  #: exited, stopped, deadline, lost (its records end in the middle), unprepared (never begun)
+    how: str = "exited"  #: exited, stopped, deadline, lost (its records end in the middle), unprepared (never begun),
+    #: or what it took too much of: memory, processes, disk
     asked: Ask | None = None  #: it ended to let the person answer
     error: str = ""  #: what the CLI or the launch said went wrong
     api_status: int | None = None  #: HTTP status of the API error that ended it
@@ -170,6 +241,8 @@ class Record:
     attempt: int = 1
     runs: int = 0
     audited_runs: int = 0  #: of them, how many the audit compared before with after
+    quarantined: int = 0  #: the run whose findings put the workspace in quarantine; 0: it is in none
+    set_aside: tuple[int, ...] = ()  #: runs whose workspaces went from quarantine to a folder apart
     session_id: str | None = None
     base: str | None = None  #: the commit the worktree was made from
     commit: str | None = None  #: the agent's work on refs/dayshift/<id>
@@ -179,7 +252,10 @@ class Record:
     questions: tuple[Question, ...] = ()
     answers: tuple[Answer, ...] = ()
     blocked: tuple[Blocked, ...] = ()
+    bypasses: tuple[Bypass, ...] = ()
+    refused: tuple[Refused, ...] = ()  #: connections that its agents and commands asked for and did not get
     checks: tuple[Check, ...] = ()
+    excesses: tuple[str, ...] = ()  #: what its runs were ended for, since they took too much of the machine
     findings: tuple[Finding, ...] = ()
     layers: tuple[str, ...] = ()  #: the protections that were active in its runs
     claim: str = ""  #: the agent's last words
@@ -197,6 +273,16 @@ class Record:
     def id(self) -> str:
         """The task's id."""
         return self.task.id
+
+    @property
+    def evasions(self) -> tuple[Blocked, ...]:
+        """The blocked attempts that were hidden from the guard."""
+        return tuple(each for each in self.blocked if each.rule == EVASION)
+
+    @property
+    def in_quarantine(self) -> bool:
+        """Its workspace is kept for inspection: nothing is started in it, and nobody is offered its work."""
+        return self.quarantined != 0 and self.quarantined == self.runs
 
     @property
     def ended(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dayshift import claude_code, mounts, namespaces, toolchain
-from dayshift.guard.judge import check_examples
+from dayshift.guard.examples import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home, shipped_config

@@ -1,7 +1,6 @@
 """The mailbox between agents and the person: one file asked, one answered, both archived."""
 
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -145,6 +144,6 @@ def clear_from_agent(io: Path) -> None:
         io.mkdir()
     path = io / "question.md"
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        files.remove_tree(path)
     else:
         path.unlink(missing_ok=True)

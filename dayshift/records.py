@@ -35,10 +35,16 @@ def from_json(data: dict[str, Any]) -> Record:
         state = dict(data["state"])
         kind = STATES[state.pop("name")]
         restored = _adapter(kind).validate_python(state)
-        record: Record = _adapter(Record).validate_python({**data, "state": restored})
+        findings = [_of_old(each) for each in data.get("findings", [])]
+        record: Record = _adapter(Record).validate_python({**data, "findings": findings, "state": restored})
     except (KeyError, TypeError, ValidationError) as error:
         raise ValueError(f"not a task record: {error}") from error
     return record
+
+
+def _of_old(finding: dict[str, Any]) -> dict[str, Any]:
+    """A finding as it is written today; the first release did not say who."""
+    return {"halts": finding["by_agent"], "who": "cannot be told", **finding} if "by_agent" in finding else finding
 
 
 def day_to_json(day: Day) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The day's report: evidence for a person in Markdown, the same facts for machines in JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -16,7 +16,7 @@ from dayshift.claims import contradictions
 from dayshift.clock import rfc3339
 from dayshift.files import write_atomically, write_json
 from dayshift.home import Home
-from dayshift.model import Blocked, DiffStat, Finding, Question, Record, Tokens
+from dayshift.model import EVASION, Blocked, Bypass, Closing, DiffStat, Finding, Question, Record, Steering, Tokens, Who
 from dayshift.money import Pico, shown, to_usd
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -24,6 +24,11 @@ BY_URGENCY = ("halted", "failed", "waiting", "parked", "running", "verifying", "
 HEADLINE = ("done", "failed", "halted", "waiting", "parked")  # counted even when there is none
 AMOUNTS = frozenset({"cap", "spent", "elsewhere", "reserved", "left", "cost", "cli_cost"})
 MOST_NAMED = 6
+ALARMS = {
+    Who.agent: "An agent did what it must not",
+    Who.unknown: "The repository was changed while agents ran, and it is not proven by whom",
+}
+BY = {Who.agent: "**by an agent**", Who.unknown: "**nobody can tell by whom**", Who.person: "by no agent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,12 @@ class BudgetRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """What the audit proved: `clean` only if every check was made and no agent changed anything."""
+    """What the audit proved: `clean` only if every check was made and no agent may have changed anything."""
 
     clean: bool
     findings: tuple[tuple[str, Finding], ...]  #: with the id of the task whose run it was
     runs_checked: int
+    closing: Closing = field(default_factory=Closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class DayFacts:
     ended_at: datetime | None  #: None while the day goes on
     timezone: str = "UTC"
     budgets: tuple[BudgetRow, ...] = ()
+    steering: Mapping[str, tuple[Steering, ...]] = field(default_factory=dict)  #: by task
     overruns: tuple[str, ...] = ()  #: answers that cost more than they could: what a cap stands on was wrong there
 
 
@@ -107,9 +114,14 @@ def render_markdown(facts: DayFacts) -> str:
     return _environment().get_template("report.md.j2").render(
         facts=facts, records=records, by_id={record.id: record for record in records}, moment=moment,
         spend={row.key: row for row in facts.by_task}, audit=audit_sentence(facts), tally=_tally(facts),
+        closing=closing_sentence(facts.audit.closing, _opened(facts.audit.closing, moment)),
         answers={(answer.task_id, answer.number): answer for record in records for answer in record.answers},
         contradictions={record.id: _contradictions(facts, record) for record in records},
     )  # fmt: skip
+
+
+def _opened(closing: Closing, moment: Callable[[datetime], str]) -> str:
+    return moment(closing.opened_at) if closing.opened_at else ""
 
 
 @cache
@@ -129,28 +141,52 @@ def _environment() -> Environment:
 
 def audit_sentence(facts: DayFacts) -> str:
     """What was attempted and what the audit proves, in Markdown; nothing unproven is called unchanged."""
-    agents = [(task, finding) for task, finding in facts.audit.findings if finding.by_agent]
-    others = [(task, finding) for task, finding in facts.audit.findings if not finding.by_agent]
-    sentence = f"{_refusals(facts.records)}; {_proof(facts, agents)}."
-    if agents:
-        sentence = f"**The repository's git directory was changed while agents ran**: {_named(agents)}. {sentence}"
+    halting = [(task, finding) for task, finding in facts.audit.findings if finding.halts]
+    others = [(task, finding) for task, finding in facts.audit.findings if not finding.halts]
+    blamed = {who: [pair for pair in halting if pair[1].who is who] for who in ALARMS}
+    alarms = "".join(f"**{ALARMS[who]}**: {_named(found)}. " for who, found in blamed.items() if found)
+    sentence = f"{alarms}{_bypasses(facts.records)}{_refusals(facts.records)}; {_proof(facts, halting)}."
     if others:
-        sentence += f" Also noticed, harmless or not an agent's doing: {_named(others)}."
+        sentence += f" Also noticed, and not halting: {_named(others)}."
     return sentence
 
 
-def _refusals(records: Iterable[Record]) -> str:
-    blocked = sorted((item for record in records for item in record.blocked), key=lambda item: (item.at, item.command))
-    if not blocked:
-        return "No forbidden command was attempted"
-    commands = list(dict.fromkeys(markdown.code(attempt(item), 48) for item in blocked))
-    verb = "was" if len(blocked) == 1 else "were"
-    return f"**{counted(len(blocked), 'forbidden command')} {verb} refused** ({listed(commands)})"
+def closing_sentence(closing: Closing, opened: str) -> str:
+    """What became of the git directory over the whole day, and by whom, in Markdown."""
+    if closing.opened_at is None:
+        return "No run has opened the day, so there is nothing to compare the git directory with."
+    if closing.trouble:
+        return f"The git directory could **not be looked at** at the end: {markdown.plain(closing.trouble)}"
+    if not closing.changes:
+        return f"The git directory is unchanged since {opened}."
+    named = "".join(f"\n- {markdown.code(each.what)}: {BY[each.who]}; {each.why}" for each in closing.changes)
+    return f"Changed in the git directory since {opened}:\n{named}"
 
 
-def attempt(blocked: Blocked) -> str:
+def _bypasses(records: Iterable[Record]) -> str:
+    """The tool calls that went round the guard, if there were any: what comes first of all."""
+    named = [f"{record.id}: {markdown.code(attempt(each))}, which {markdown.plain(each.how)}" for record in records
+             for each in record.bypasses]  # fmt: skip
+    return f"**The guard was bypassed**: {listed(named)}. " if named else ""
+
+
+def _refusals(records: Sequence[Record]) -> str:
+    attempts = sorted((item for record in records for item in record.blocked), key=lambda item: (item.at, item.command))
+    hidden = [item for item in attempts if item.rule == EVASION]
+    refused = [item for item in attempts if item.rule != EVASION]
+    fates = (("refused", refused), ("hidden from the guard and could change nothing", hidden))
+    return "; ".join(_fate(items, fate) for fate, items in fates if items) or "No forbidden command was attempted"
+
+
+def _fate(items: Sequence[Blocked], fate: str) -> str:
+    commands = list(dict.fromkeys(markdown.code(attempt(item), 48) for item in items))
+    verb = "was" if len(items) == 1 else "were"
+    return f"**{counted(len(items), 'forbidden command')} {verb} {fate}** ({listed(commands)})"
+
+
+def attempt(call: Blocked | Bypass) -> str:
     """What was tried: the command, or another tool's name and its target."""
-    return blocked.command if blocked.tool == "Bash" else f"{blocked.tool} {blocked.command}"
+    return call.command if call.tool == "Bash" else f"{call.tool} {call.command}"
 
 
 def _proof(facts: DayFacts, changed: list[tuple[str, Finding]]) -> str:
@@ -244,6 +280,7 @@ def as_json(facts: DayFacts) -> dict[str, Any]:
             "clean": facts.audit.clean,
             "runs_checked": facts.audit.runs_checked,
             "findings": [{"task_id": task, **_fields(finding)} for task, finding in facts.audit.findings],
+            "closing": facts.audit.closing,
         },
         "layers": facts.layers,
         "guarantee": facts.guarantee,
@@ -259,7 +296,8 @@ def as_json(facts: DayFacts) -> dict[str, Any]:
 def _task(facts: DayFacts, record: Record) -> dict[str, Any]:
     task = record.task
     kept = ("attempt", "runs", "session_id", "base", "commit", "created_at", "started_at", "ended_at",
-            "active_seconds", "checks", "blocked", "findings", "layers", "claim", "cli_cost", "review")  # fmt: skip
+            "active_seconds", "checks", "excesses", "blocked", "refused", "bypasses", "findings", "layers", "claim",
+            "cli_cost", "review")  # fmt: skip
     return {
         "task_id": record.id,
         "name": task.name,
@@ -270,8 +308,12 @@ def _task(facts: DayFacts, record: Record) -> dict[str, Any]:
         "state": record.state.name,
         "reason": record.state.reason,
         **{name: getattr(record, name) for name in kept},
+        "evasions": len(record.evasions),
         "questions": [_question(record, question) for question in record.questions],
+        "quarantined": record.in_quarantine,
+        "set_aside": [f".dayshift/quarantine/{record.id}-run{run}" for run in record.set_aside],
         "diff": facts.diffs.get(record.id),
+        "steering": facts.steering.get(record.id, ()),
         "spend": next((row for row in facts.by_task if row.key == record.id), None),
         "contradictions": _contradictions(facts, record),
     }

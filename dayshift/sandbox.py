@@ -1,5 +1,6 @@
 """The bubblewrap command line round an agent: what it may see, the one place it may write, and no way out."""
 
+import os
 import platform
 import shutil
 import sys
@@ -128,8 +129,16 @@ class Sandbox:
         if self.sockets:
             words += ["--ro-bind", str(self.sockets), str(SOCKET_FOLDER)]
         for inside, outside in self.read_only_at.items():
+            self._must_lead_there(inside)
             words += ["--ro-bind", str(outside), str(inside)]
         return words
+
+    def _must_lead_there(self, inside: Path) -> None:
+        """OSError if a link in the workspace, where an agent can make one, leads a mount point somewhere else."""
+        if inside.is_relative_to(self.workspace):
+            meant = Path(os.path.realpath(self.workspace)) / inside.relative_to(self.workspace)
+            if Path(os.path.realpath(inside)) != meant:
+                raise OSError(f"{inside} leads elsewhere: nothing is bound there")
 
     def _variables(self) -> list[str]:
         words = ["--clearenv"]

@@ -18,6 +18,8 @@ from dayshift.values import (
     Cap,
     Command,
     Count,
+    Gigabytes,
+    Host,
     PhaseName,
     PriceRow,
     ProjectName,
@@ -118,12 +120,29 @@ class Guard(Section):
     halt_after: Count = Field(default=3, ge=1)
 
 
+class Limits(Section):
+    """The most one agent may take of the machine; a GB is 2^30 bytes."""
+
+    memory_gb: Gigabytes = Decimal(8)
+    processes: Count = Field(default=512, ge=16, le=100_000)
+    workspace_gb: Gigabytes = Decimal(10)
+    tmp_gb: Gigabytes = Decimal(2)
+
+
+class Databases(Section):
+    """Which files of a worktree count as databases, besides those that are known by their names; and which do not."""
+
+    read_only: tuple[RepoPath, ...] = ()
+    writable: tuple[RepoPath, ...] = ()
+
+
 class Workspace(Section):
     """What a new worktree gets beside the repository's own files."""
 
     share: tuple[RepoPath, ...] = ()
     setup: tuple[Command, ...] = ()
     copy_shared: bool = False
+    databases: Databases = Databases()
 
 
 class Settings(Section):
@@ -134,9 +153,11 @@ class Settings(Section):
     max_agents: Count = Field(default=3, ge=1, le=64)
     report_at: TimeOfDay = time(18, 0)
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
+    network: tuple[Host, ...] = ()
     agent: Agent = Agent()
     budget: Budget = Budget()
     guard: Guard = Guard()
+    limits: Limits = Limits()
     workspace: Workspace = Workspace()
     prices: dict[str, PriceRow] = {}
 

@@ -46,6 +46,7 @@ NEW_NAMESPACES = 0x7E020000  #: every CLONE_NEW* that clone knows
 UNIX, INET, INET6, NETLINK = 1, 2, 10, 16
 ROUTE = 0  #: the one netlink protocol that programs need: it lists the namespace's own addresses
 STREAM, SEQPACKET, KINDS = 1, 5, 0xF  #: of a pair of unix sockets those that can never be connected to another
+SET_DUMPABLE = 4  #: of prctl; a process that says no to it hides from the holder what it holds
 SETLEASE = 0x400  #: of fcntl; works on a read-only mount too, and whoever opens the file outside has to wait
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C  #: type into the terminal, paste into it
 # PER_LINUX, PER_LINUX32, both with UNAME26, without random addresses (sanitisers ask for it), and the mere question
@@ -59,7 +60,7 @@ SET_ID = 0o6000  #: a program that whoever starts it runs as its owner; outside 
 
 X86_64 = Machine(0xC000003E, foreign=0x40000000, numbers={
     "open": 2, "creat": 85, "chmod": 90, "fchmod": 91, "mknod": 133, "openat": 257, "mknodat": 259, "fchmodat": 268,
-    "openat2": 437, "fchmodat2": 452, "fcntl": 72,
+    "openat2": 437, "fchmodat2": 452, "fcntl": 72, "prctl": 157,
     "ioctl": 16, "socket": 41, "socketpair": 53, "clone": 56, "ptrace": 101, "syslog": 103, "personality": 135,
     "vhangup": 153, "pivot_root": 155, "adjtimex": 159, "chroot": 161, "acct": 163, "settimeofday": 164, "mount": 165,
     "umount2": 166, "swapon": 167, "swapoff": 168, "reboot": 169, "sethostname": 170, "setdomainname": 171,
@@ -73,7 +74,7 @@ X86_64 = Machine(0xC000003E, foreign=0x40000000, numbers={
 })  # fmt: skip
 AARCH64 = Machine(0xC00000B7, numbers={
     "mknodat": 33, "fchmod": 52, "fchmodat": 53, "openat": 56, "openat2": 437, "fchmodat2": 452,
-    "lookup_dcookie": 18, "fcntl": 25, "ioctl": 29,
+    "lookup_dcookie": 18, "fcntl": 25, "prctl": 167, "ioctl": 29,
     "umount2": 39, "mount": 40, "pivot_root": 41, "chroot": 51, "vhangup": 58,
     "quotactl": 60, "acct": 89, "personality": 92, "unshare": 97, "kexec_load": 104, "init_module": 105,
     "delete_module": 106, "clock_settime": 112, "syslog": 116, "ptrace": 117, "reboot": 142, "sethostname": 161,
@@ -113,7 +114,11 @@ def filters(machine: Machine) -> tuple[bytes, bytes]:
         *_when(number["personality"], _if_in(0, PERSONALITIES)),
         *_without_set_id(number),
     ]
-    return _program(machine, everywhere), _program(machine, _when(number["socket"], _unless_in(0, [UNIX])))
+    besides = [
+        *_when(number["socket"], _unless_in(0, [UNIX])),
+        *_when(number["prctl"], [_argument(0), *_when(SET_DUMPABLE, _if_in(1, [1])), ALLOWED]),
+    ]
+    return _program(machine, everywhere), _program(machine, besides)
 
 
 def _forbidden() -> list[str]:

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from dayshift import documents
+from dayshift import documents, network
 
 OURS = ("ANTHROPIC_", "CLAUDE_", "DAYSHIFT_", "DISCORD_", "TELEGRAM_")
 
 PRICES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "web_search", "window", "fast",
           "long_above", "long_input", "long_output")  # fmt: skip
 DOLLARS = (0, 1_000_000)
+LEAST_GIGABYTES = Decimal("0.1")
 BOUNDS: Mapping[str, tuple[int, int]] = MappingProxyType({
     "window": (1, 100_000_000), "long_above": (1, 100_000_000),
     "fast": (1, 1000), "long_input": (1, 1000), "long_output": (1, 1000),
@@ -50,6 +51,12 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _enough(gigabytes: Decimal) -> Decimal:
+    if gigabytes < LEAST_GIGABYTES:
+        raise ValueError(f"must be {LEAST_GIGABYTES} or more, not {gigabytes}")
+    return gigabytes
+
+
 def _time(value: Any) -> time:
     try:
         return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007 - a time of day, in the configured timezone
@@ -78,6 +85,11 @@ def _command(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise ValueError("is no command; write what a shell shall run")
     return text
+
+
+def _host(text: str) -> str:
+    """A host an agent may reach, in its one spelling."""
+    return str(network.entry(text))
 
 
 def _price(name: str) -> str:
@@ -141,11 +153,13 @@ RepoPath = Annotated[str, AfterValidator(inside)]
 Count = Annotated[int, BeforeValidator(_number)]
 Dollars = Annotated[Decimal, BeforeValidator(_number), Field(ge=0)]
 Cap = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, le=1_000_000)]
+Gigabytes = Annotated[Decimal, BeforeValidator(_number), Field(le=100_000), AfterValidator(_enough)]
 Share = Annotated[Decimal, BeforeValidator(_share)]
 Shares = Annotated[tuple[Share, ...], BeforeValidator(_listed), AfterValidator(_rising)]
 Amounts = Annotated[tuple[Cap, ...], BeforeValidator(_listed), AfterValidator(_rising)]
 PriceRow = Annotated[dict[Annotated[str, AfterValidator(_price)], Dollars], AfterValidator(_sane)]
 Command = Annotated[str, AfterValidator(_command)]
+Host = Annotated[str, AfterValidator(_host)]
 CalendarDay = Annotated[date, BeforeValidator(_date)]
 TimeOfDay = Annotated[time, BeforeValidator(_time)]
 Timezone = Annotated[str, AfterValidator(_timezone)]

@@ -91,9 +91,19 @@ class Workspace:
             folder.mkdir(parents=True, exist_ok=True)
         if self.ready:
             return self.check()
+        self._must_be_free()
         with self._alone():
             self._add_worktree(base)
         return self.check()
+
+    def _must_be_free(self) -> None:
+        """Conflict if a task of this id, of another home, has its worktree in this repository."""
+        try:
+            other = Path((self._admin / "gitdir").read_text().strip()).parent
+        except OSError:
+            return
+        if other != self.repo and other.exists():
+            raise Conflict(f"another task {self.task_id} works in this repository, in {other}; take another id")
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -159,10 +169,16 @@ class Workspace:
 
     def remove(self) -> None:
         """Take the workspace away: worktree, private ref, folder."""
+        with contextlib.suppress(Conflict):
+            self._must_be_free()
+            self._forget()
+        files.remove_tree(self.folder)
+
+    def _forget(self) -> None:
+        """Take away what the repository knows of this workspace."""
         with self._alone():
             files.remove_tree(self._admin)
         self.project.run("update-ref", "-d", REF + self.task_id, check=False)
-        files.remove_tree(self.folder)
 
 
 def nested_repositories(tree: Path) -> list[str]:

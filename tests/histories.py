@@ -14,6 +14,7 @@ from tests.house import (
     House,
     Step,
     answers,
+    bypassed,
     capped,
     denied,
     ended_by_us,
@@ -38,6 +39,37 @@ def day_changes(house: House) -> None:
 
 
 HISTORIES: dict[str, list[Step]] = {
+    "a bypassed guard halts the task at once": [
+        (hands_in(task("a")), "a running", "start a1"),
+        (bypassed("a"), "a running(halted)", "stop a"),
+        (bypassed("a"), "a running(halted)", ""),
+        (ended_by_us("a"), "a halted", ""),
+    ],
+    "a bypass that is seen at the run's end halts it too": [
+        (hands_in(task("a")), "a running", "start a1"),
+        (bypassed("a"), "a running(halted)", "stop a"),
+        (finished("a"), "a halted", ""),
+    ],
+    "a bypass outweighs that the task was to be parked": [
+        (hands_in(task("a")), "a running", "start a1"),
+        (says("pause"), "a running(parked)", "stop a"),
+        (bypassed("a"), "a running(halted)", "stop a"),
+        (ended_by_us("a"), "a halted", ""),
+    ],
+    "a bypass halts a task that is being checked, or waits": [
+        (hands_in(task("a"), task("b")), "a running, b running", "start a1, start b1"),
+        (finished("a"), "a verifying, b running", "verify a"),
+        (bypassed("a"), "a halted, b running", "stop a"),
+        (ran("b", **ASKED), "a halted, b waiting", ""),
+        (bypassed("b"), "a halted, b halted", ""),
+    ],
+    "what ended stays as it ended, whatever is seen late": [
+        (hands_in(task("a")), "a running", "start a1"),
+        (finished("a"), "a verifying", "verify a"),
+        (passes("a"), "a done", ""),
+        (bypassed("a"), "a done", ""),
+        (bypassed("nobody"), "a done", ""),
+    ],
     "one task to done": [
         (hands_in(task("a")), "a running", "start a1"),
         (prepared("a"), "a running", ""),
@@ -59,6 +91,16 @@ HISTORIES: dict[str, list[Step]] = {
     "a failed dependency fails all that stand on it": [
         (hands_in(task("c", "b"), task("b", "a"), task("a")), "c queued, b queued, a running", "start a1"),
         (ran("a", how="deadline"), "c failed, b failed, a failed", ""),
+    ],
+    "a run that took too much of the machine costs an attempt": [
+        (hands_in(task("a", max_attempts=2)), "a running", "start a1"),
+        (ran("a", how="memory", error="used 9 GB of memory"), "a running", "start a2"),
+        (ran("a", 2, how="processes", error="had 600 processes"), "a failed", ""),
+    ],
+    "a run that came to its own word first is not ended by what it took": [
+        (hands_in(task("a")), "a running", "start a1"),
+        (ran("a", how="disk", error="took 11 GB of disk", finished=True), "a verifying", "verify a"),
+        (passes("a"), "a done", ""),
     ],
     "a cancelled dependency fails what stands on it": [
         (hands_in(task("a"), task("b", "a")), "a running, b queued", "start a1"),
@@ -227,11 +269,11 @@ HISTORIES: dict[str, list[Step]] = {
     ],
     "what the audit lays at the agent's door halts it, however well it ended": [
         (hands_in(task("a")), "a running", "start a1"),
-        (finished("a", findings=(found("refs changed", by_agent=True),)), "a halted", ""),
+        (finished("a", findings=(found("refs changed", halts=True),)), "a halted", ""),
     ],
     "what the person did in the repository halts nobody": [
         (hands_in(task("a")), "a running", "start a1"),
-        (finished("a", findings=(found("HEAD moved", by_agent=False),)), "a verifying", "verify a"),
+        (finished("a", findings=(found("HEAD moved", halts=False),)), "a verifying", "verify a"),
     ],
     "a reached cap parks the task, when its run has ended by itself, and what stands on it": [
         (hands_in(task("c", "b"), task("b", "a"), task("a")), "c queued, b queued, a running", "start a1"),

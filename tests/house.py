@@ -7,6 +7,7 @@ from typing import Any
 
 from dayshift.events import (
     Answered,
+    Bypassed,
     CapReached,
     Denied,
     Event,
@@ -22,7 +23,7 @@ from dayshift.events import (
     Verified,
 )
 from dayshift.limits import Kind, Limit
-from dayshift.model import Answer, Ask, Blocked, Check, Day, Exit, Finding, Question, Record, Task
+from dayshift.model import Answer, Ask, Blocked, Bypass, Check, Day, Exit, Finding, Question, Record, Task
 from dayshift.states import Parked, Queued, Running, State, Waiting
 from orchestrator import Commits, Orchestrator
 
@@ -283,6 +284,10 @@ def denied(task_id: str = "a") -> Denied:
     return Denied(task_id, Blocked(NINE, "Bash", "git push", "git-network", "no network"))
 
 
+def bypassed(task_id: str = "a") -> Bypassed:
+    return Bypassed(task_id, Bypass(NINE, "Bash", "git push", "git-write", "was run without leave of the hook"))
+
+
 def capped(task_id: str = "a") -> CapReached:
     return CapReached(task_id, "day", "$50.00 of $50.00 spent")
 
@@ -291,5 +296,5 @@ def silent(task_id: str = "a", run: int = 1) -> Overdue:
     return Overdue(task_id, run, "no sign of life for 10 minutes")
 
 
-def found(what: str, by_agent: bool, run: int = 1) -> Finding:
-    return Finding(run, what, by_agent)
+def found(what: str, halts: bool, run: int = 1) -> Finding:
+    return Finding(run, what, halts)

@@ -44,6 +44,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MODEL = "claude-sonnet-5-5"
 TODAY, TASK = day_window(DAY), task_window(DAY, "task-1")
 THE_DAYS, THE_TASKS = "the cap of 2026-11-20", "the task's own cap"
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
 BODY = json.dumps({"model": MODEL, "max_tokens": 1000, "messages": [{"role": "user", "content": "hi"}]}).encode()
 
 # $2 and $10 per million tokens; a tenth more, for the workspace may be bound to one country.
@@ -88,6 +89,7 @@ class Desk:
         self.said: list[str] = []
         self.records: dict[str, Record] = {}
         self.elsewhere: dict[str, Pico] = {}
+        self.searches = False
         self.rates: dict[str, Any] = {}
         self.account: Any = "api"
         self.closed = True
@@ -109,7 +111,7 @@ class Desk:
         )  # fmt: skip
         self.admission = Admission(
             self.writer, self.books, self.almanac, self.teller, self.prices, self.clock, self.budget, self.record,
-            self.subject, self.told.append, lambda day: self.elsewhere,
+            self.subject, self.told.append, lambda day: self.elsewhere, self.searches,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -369,6 +371,7 @@ async def test_a_model_nobody_priced_is_refused_with_the_lines_that_price_it(des
         (body(model=None), "names no model"),
         (body(mcp_servers=[{"url": "x"}]), "no bound: mcp_servers"),
         (body(tools=[{"type": "web_search_20250305", "name": "web_search"}]), "no bound"),
+        (body(tools=[SEARCH]), "only with WebSearch among agent.tools"),
     ],
 )
 async def test_what_is_no_request_or_has_no_bound_is_the_agents_mistake_and_no_cap(
@@ -378,6 +381,20 @@ async def test_what_is_no_request_or_has_no_bound_is_the_agents_mistake_and_no_c
     assert (refusal.status, refusal.kind) == (400, "invalid_request_error")
     assert said in refusal.message
     assert desk.capped == []
+
+
+async def test_a_search_is_admitted_where_agents_may_search(desk: Desk) -> None:
+    desk.searches = True
+    desk.begin()
+    assert isinstance(await desk.admission.admit("task-1", body(tools=[{**SEARCH, "max_uses": 1}]), {}), int)
+
+
+async def test_a_count_of_tokens_may_not_have_the_provider_fetch(desk: Desk) -> None:
+    assert desk.admission.counting(BODY) is None
+    image = [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "https://x/?secret"}}]}]
+    for sent, said in ((body(messages=image), "image by url"), (body(tools=[SEARCH]), "web search"), (b"{", "JSON")):
+        refusal = desk.admission.counting(sent)
+        assert refusal is not None and refusal.status == 400 and said in refusal.message
 
 
 # --- settled ---------------------------------------------------------------------------------------

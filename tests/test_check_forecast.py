@@ -118,3 +118,24 @@ def test_caps_of_the_settings_below_one_request_are_errors_too(home: Home) -> No
     assert (
         "orchestrator.yaml:3: budget.monthly_usd: $0.0100 is less than one request of sonnet may cost" in result.stderr
     )
+
+
+def test_the_hosts_of_each_task_are_shown_and_those_that_need_thought_named(home: Home) -> None:
+    (home.config / "orchestrator.yaml").write_text("network: [packages.example.org]\n")
+    path = day(home, ", network: [*.cdn.example.org, github.com, 'db.example.org:5432']", "")
+    text = run(home, "check", path).stdout
+    assert "     reaches packages.example.org, *.cdn.example.org, github.com, db.example.org:5432\n  2. t1: " in text
+    found = facts(home, path)
+    assert [task["network"] for task in found["tasks"]][1] == ["packages.example.org"]
+    assert found["warnings"] == [
+        "`github.com` serves git: an agent can reach it, without any credential of yours",
+        "`db.example.org:5432` serves a database: an agent can reach it, without any credential of yours",
+    ]
+
+
+def test_without_a_sandbox_the_hosts_are_said_to_hold_nobody(home: Home) -> None:
+    (home.config / "orchestrator.yaml").write_text("sandbox: none\n")
+    assert facts(home, day(home, ""))["warnings"] == []
+    assert facts(home, day(home, ", network: [github.com]"))["warnings"] == [
+        "`sandbox: none`: nothing holds an agent to its `network`; it reaches what you reach"
+    ]

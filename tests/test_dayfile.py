@@ -122,6 +122,20 @@ def test_a_good_file_becomes_a_day_with_every_default_filled_in(shop: Path) -> N
     )
 
 
+def test_the_hosts_of_a_task_are_added_to_those_of_the_config(shop: Path) -> None:
+    text = """\
+date: 2026-11-20
+tasks:
+  - {id: a, name: A, description: A, network: [Extra.example.org., *.cdn.example.org, packages.example.org]}
+  - {id: b, name: B, description: B}
+"""
+    day = load(shop, text, Settings.model_validate({"network": ["packages.example.org"]}))
+    assert [task.network for task in day.tasks] == [
+        ("packages.example.org", "extra.example.org", "*.cdn.example.org"),
+        ("packages.example.org",),
+    ]
+
+
 def test_every_error_is_told_at_once_whatever_else_is_wrong_with_its_task(shop: Path) -> None:
     text = """\
 dat: 2026-11-20
@@ -205,7 +219,7 @@ tasks:
         ("validate_: [a]", "validate_: is not a key here; did you mean `validate`?"),
         ("commands: [a]", "commands: is not a key here; known: id, name, description, module, estimated_complexity, "
                           "context_files, deliverables, depends_on, priority, model, max_cost_usd, timeout_minutes, "
-                          "validate, max_attempts, carry_over, rehearsal"),
+                          "validate, max_attempts, network, carry_over, rehearsal"),
     ],
 )  # fmt: skip
 def test_a_wrong_field_gets_its_line_and_a_cure(shop: Path, line: str, message: str) -> None:

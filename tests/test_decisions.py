@@ -24,6 +24,7 @@ from tests.house import (
     USED_UP,
     House,
     answers,
+    bypassed,
     capped,
     denied,
     fails,
@@ -148,7 +149,7 @@ def test_what_the_audit_found_outweighs_every_other_ending(ending: Ending) -> No
         ran(findings=(found("refs changed", True), found("HEAD moved", False), found("config changed", True))),
         NOW,
     )
-    assert after.state == Halted(NOW, "the audit found that refs changed; config changed")
+    assert after.state == Halted(NOW, "the audit found: refs changed; config changed")
 
 
 HEAVIER = {Ending.silent: {Ending.parked, Ending.halted, Ending.cancelled},
@@ -200,12 +201,13 @@ HAPPENINGS: st.SearchStrategy[Event | timedelta] = st.one_of(
     st.builds(
         ran, NAMES, RUNS, st.sampled_from(["c1", "c2"]),
         finished=st.booleans(), asked=st.sampled_from([None, Ask("?"), Ask("?", ("x",), {"questions": []})]),
-        how=st.sampled_from(["exited", "stopped", "lost", "deadline", "unprepared"]),
+        how=st.sampled_from(["exited", "stopped", "lost", "deadline", "unprepared", "memory", "disk"]),
         error=st.sampled_from(["", "API Error: x", "crash"]), api_status=st.sampled_from([None, 400, 402, 429, 529]),
         reset_at=st.sampled_from([None, NINE, NINE + HOUR]), steps=st.integers(0, 1),
         findings=st.sampled_from([(), (found("HEAD moved", False),), (found("refs changed", True),)]),
     ),
-    st.builds(passes, NAMES), st.builds(fails, NAMES), st.builds(denied, NAMES), st.builds(capped, NAMES),
+    st.builds(passes, NAMES), st.builds(fails, NAMES), st.builds(denied, NAMES), st.builds(bypassed, NAMES),
+    st.builds(capped, NAMES),
     st.builds(limited, st.sampled_from([USED_UP, NO_CREDIT, NO_KEY, Limit(Kind.overloaded, after=HOUR)])),
     st.builds(silent, NAMES, RUNS), st.builds(prepared, NAMES, RUNS),
     st.builds(answers, st.just("50"), st.integers(1, 3), NAMES),
@@ -257,3 +259,14 @@ def test_a_new_daemon_takes_up_whatever_the_old_one_left_and_comes_to_rest(event
     assert [each.task_id for each in new.desk.asked] == [
         task_id for task_id, was in old.orchestrator.records.items() if isinstance(was.state, Waiting)
     ]
+
+
+@pytest.mark.parametrize("state", [Running(NINE, 1), Verifying(NINE), Waiting(NINE, 1)])
+def test_a_bypassed_guard_puts_the_workspace_in_quarantine(state: State) -> None:
+    after = decisions.bypassed(record(state, runs=1), bypassed().bypass, NINE)
+    assert (after.in_quarantine, after.bypasses) == (True, (bypassed().bypass,))
+
+
+def test_a_bypass_that_is_seen_after_the_end_is_only_noted() -> None:
+    after = decisions.bypassed(record(Done(NINE), runs=1), bypassed().bypass, NINE)
+    assert (after.in_quarantine, after.state, len(after.bypasses)) == (False, Done(NINE), 1)

@@ -15,6 +15,7 @@ from jinja2 import meta
 
 from dayshift import dayfile, documents, script
 from dayshift.commandline import COMMANDS
+from dayshift.guard.examples import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
 from dayshift.records import STATES
@@ -25,7 +26,8 @@ ROOT = Path(__file__).parent.parent
 README, HOUSE = ROOT / "README.md", ROOT / "docs" / "architecture.md"
 DAY_FILE, CONFIGURATION = ROOT / "docs" / "guides" / "day-file.md", ROOT / "docs" / "guides" / "configuration.md"
 COST = ROOT / "docs" / "guides" / "cost.md"
-WRITTEN = [README, HOUSE, DAY_FILE, CONFIGURATION, COST, ROOT / "AGENTS.md", ROOT / "CHANGELOG.md"]
+SECURITY = ROOT / "docs" / "security.md"
+WRITTEN = [README, HOUSE, DAY_FILE, CONFIGURATION, COST, SECURITY, ROOT / "AGENTS.md", ROOT / "CHANGELOG.md"]
 
 # A file is named by as much of its path as tells it from others, so that parts may move into folders.
 SOURCES = [*ROOT.glob("*.py"), *(ROOT / "dayshift").rglob("*.py")]
@@ -205,8 +207,8 @@ def test_the_example_of_own_rules_is_a_good_one(tmp_path: Path) -> None:
     whole = yaml.safe_load((ROOT / "config" / "policy.yaml").read_text()) | own
     (tmp_path / "policy.yaml").write_text(yaml.safe_dump(whole))
     loaded = load_policy(tmp_path / "policy.yaml")
-    assert set(loaded.rules) - set(policy().rules) == {"no-publish"}
-    assert loaded.own_paths == ("infra/**", "*.lock")
+    assert set(loaded.rules) - set(policy().rules) == {"no-publish", "infrastructure"}
+    assert check_examples(loaded) == []
 
 
 def test_every_variable_of_the_instructions_is_described() -> None:

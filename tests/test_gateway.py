@@ -69,6 +69,9 @@ class Till:
         self.admitted.append(body)
         return len(self.admitted)
 
+    def counting(self, body: bytes) -> Refusal | None:
+        return self.refusal if b"http" in body else None
+
     def reader(self, content_type: str) -> UsageReader:
         assert "event-stream" in content_type or "json" in content_type
         return StreamReader()
@@ -299,6 +302,12 @@ async def test_counting_tokens_passes_and_is_not_booked(house: House) -> None:
     assert (house.till.admitted, house.till.settled, house.till.voided) == ([], {}, [])
 
 
+async def test_a_count_for_which_the_provider_would_reach_out_does_not_leave(house: House) -> None:
+    house.till.refusal = Refusal(400, "invalid_request_error", "dayshift lets no count of tokens reach out")
+    status, said = await house.ask("/v1/messages/count_tokens", body={**BODY, "system": "http://example.org"})
+    assert (status, b"reach out" in said, house.vendor.seen) == (400, True, [])
+
+
 async def test_a_large_request_passes_whole(house: House) -> None:
     body = json.dumps({**BODY, "system": "x" * 8_000_000}).encode()
     async with house.agent() as agent, agent.post("/v1/messages", data=BytesIO(body)) as response:
@@ -384,6 +393,12 @@ async def test_the_hook_is_asked_for_the_task_the_socket_belongs_to(house: House
 @pytest.mark.parametrize("call", [{"tool": "bad"}, {}, [], "x"])
 async def test_a_hook_that_fails_says_nothing_that_could_be_taken_for_a_yes(house: House, call: Any) -> None:
     assert await house.ask(HOOK, body=call) == (500, b"")
+
+
+async def test_a_question_to_the_guard_that_would_take_it_long_is_not_put(house: House) -> None:
+    question = BytesIO(json.dumps({"tool": "Bash", "command": "x" * (3 << 20)}).encode())
+    async with house.agent() as agent, agent.post(HOOK, data=question) as response:
+        assert response.status == 413
 
 
 # --- what breaks -----------------------------------------------------------------------------------

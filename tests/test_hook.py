@@ -1,13 +1,16 @@
 """The hook's answers: the guard's verdict, a question put off, the person's answer to it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from dayshift.events import Denied, Event
+from dayshift.events import Bypassed, Denied, Event
 from dayshift.hook import ONE_AT_A_TIME, Hook
 from dayshift.model import Blocked, Verdict
+from dayshift.second_sight import SecondSight
+from dayshift.tool_calls import ToolCalls
 from tests.house import NINE, FakeClock
 
 ONE = {"questions": [{"question": "Which page size?", "options": [{"label": "20"}, {"label": "50"}]}]}
@@ -21,12 +24,15 @@ class Around:
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], str] = {}
         self.log: list[tuple[str, str]] = []
+        self.begun: list[tuple[str, str]] = []
         self.events: list[Event] = []
+        self.sight = SecondSight(self.judge, lambda *entry: None, self.events.append, FakeClock())
         self.hook = Hook(
-            self.judge, self.answer, lambda *entry: self.log.append(entry), self.events.append, FakeClock()
-        )
+            self.judge, self.sight, self.answer, lambda *call: self.begun.append(call),
+            lambda *entry: self.log.append(entry), self.events.append, FakeClock(),
+        )  # fmt: skip
 
-    def judge(self, tool: str, tool_input: Mapping[str, Any]) -> Verdict:
+    def judge(self, task_id: str, tool: str, tool_input: Mapping[str, Any]) -> Verdict:
         if tool == "Broken":
             raise RuntimeError("the guard itself fails")
         return FORBIDDEN if tool_input.get("command") == "git push" else Verdict(True)
@@ -51,6 +57,7 @@ async def test_what_the_guard_allows_is_allowed_and_logged(around: Around) -> No
     assert await around.decides("Bash", {"command": "git  status"}) == ("allow", "")
     assert around.log == [("a", "allowed Bash: git status")]
     assert around.events == []
+    assert around.begun == [("a", "git  status")]
 
 
 async def test_what_the_guard_forbids_is_denied_with_its_reason_logged_and_counted(around: Around) -> None:
@@ -67,6 +74,33 @@ async def test_a_call_that_cannot_be_read_is_denied(around: Around, tool_input: 
 async def test_a_guard_that_fails_says_nothing_so_that_the_call_is_blocked(around: Around) -> None:
     with pytest.raises(RuntimeError):
         await around.decides("Broken", {})
+
+
+def passes(around: Around, command: str) -> None:
+    """The model calls Bash on the wire; the call's id is `toolu_1`."""
+    block = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": command}}
+    calls = ToolCalls()
+    calls.message(json.dumps({"content": [block], "stop_reason": "tool_use"}).encode())
+    watch = around.sight.watch("a", b'{"tools": [{"name": "Bash"}]}', {})
+    watch.see(calls)
+    watch.whole(calls)
+
+
+@pytest.mark.parametrize(("call_id", "asked"), [("toolu_1", True), ("toolu_2", False), (None, False)])
+async def test_second_sight_hears_of_the_very_call_that_is_refused(
+    around: Around, call_id: str | None, asked: bool
+) -> None:
+    passes(around, "git push")
+    await around.hook("a", {"tool_name": "Bash", "tool_input": {"command": "git push"}, "tool_use_id": call_id})
+    around.sight.ended("a", finished=True)
+    assert any(isinstance(event, Bypassed) for event in around.events) is not asked
+
+
+async def test_a_new_run_forgets_the_calls_of_the_one_before(around: Around) -> None:
+    passes(around, "git push")
+    around.hook.begin("a")
+    around.sight.ended("a", finished=True)
+    assert around.events == []
 
 
 async def test_a_question_is_put_off_however_often_it_is_asked(around: Around) -> None:

@@ -12,52 +12,66 @@ ROOMS = {path.stem for path in ROOT.glob("*.py")}
 LEAVES = {
     "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "booking",
     "ledger_file",
-    "limits", "notices", "values",
+    "limits", "network", "notices", "values",
 }  # fmt: skip
 
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
 JOINS = {
-    "audit": {"git", "workspace"},
+    "audit": {"git", "manifest", "steering", "workspace"},
     "bill": {"usage"},
     "budgets": {"settings"},
     "claude_code": {"sandbox"},
     "commandline": {"home"},
+    "connect": {"network"},
     "dayfile": {"settings"},
+    "daybook": {"audit", "git"},
+    "vigil": {"audit", "git", "workspace"},
     "disposal": {"git", "records", "workspace"},
     "fleet": {"decisions"},
-    "exchange": {"gate", "meter"},
-    "gateway": {"exchange", "gate", "meter"},
+    "exchange": {"gate", "meter", "second_sight"},
+    "gateway": {"exchange", "gate", "meter", "second_sight", "tunnel"},
     "harvest": {"bill", "other_use", "transcripts", "valuation"},
-    "hook": {"claude_code"},
+    "hook": {"claude_code", "second_sight"},
     "live": {"status"},
-    "messages": {"usage"},
+    "messages": {"tool_calls", "usage"},
+    "network": {"known_hosts"},
+    "meter": {"tool_calls"},
     "hold": {"messages", "prices"},
     "other_use": {"bill", "ledger_file", "transcripts", "valuation"},
+    "quarantine": {"workspace"},
     "preparation": {
         "claude_code", "guard", "mounts", "namespaces", "prices", "selftest", "settings", "toolchain",
         "trial",
     },
     "rehearsal": {"script"},
-    "selftest": {"audit", "claude_code", "namespaces", "trial"},
-    "trial": {"claude_code", "exchange", "gateway", "git", "messages", "meter", "rehearsal", "sandbox", "script",
-        "workspace"},
+    "second_sight": {"claude_code", "tool_calls"},
+    "sandbox": {"syscalls"},
+    "selftest": {"audit", "claude_code", "namespaces", "second_sight", "syscalls", "trial"},
+    "trial": {"claude_code", "exchange", "gateway", "git", "holder", "messages", "meter", "rehearsal", "sandbox",
+        "script", "second_sight", "stand_ins", "verification", "workspace"},
+    "steering": {"git", "workspace"},
     "spool": {"holder"},
     "transcripts": {"bill"},
+    "tunnel": {"client_hello", "connect", "crossing", "network", "refusals"},
     "valuation": {"bill", "prices"},
-    "verification": {"workspace"},
+    "verification": {"holder", "workspace"},
+    "evasion": {"guard"},
     "first_request": {"hold", "messages", "prices", "settings"},
     "forecast": {"plan", "statement"},
     "recap": {"budgets", "spending", "statement"},
     "spending": {"statement"},
     "standing": {"budgets", "settings", "statement"},
-    "workspace": {"git"},
+    "manifest": {"git", "objects", "workspace"},
+    "objects": {"git"},
+    "workspace": {"git", "objects"},
 }  # fmt: skip
 
 ROOM_IMPORTS = {
     "orchestrator": {"daemon", "metrics"},
-    "daemon": {"agent", "crew", "desk", "evening", "orchestrator", "treasury"},  # the Orchestrator for its type alone
-    "crew": {"agent"},
-    "agent": set(),
+    "daemon": {"crew", "desk", "enclosure", "evening", "orchestrator", "treasury"},  # Orchestrator: its type
+    "crew": {"agent", "enclosure"},
+    "agent": {"enclosure"},
+    "enclosure": set(),
     "metrics": set(),
     "group_commit": {"metrics"},
     "almanac": {"group_commit", "metrics"},
@@ -104,10 +118,11 @@ def test_the_guard_stands_on_the_leaves_alone(path: Path) -> None:
     assert parts_of(path) - LEAVES <= {"guard"}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "dayshift" / "holder").glob("*.py")), ids=lambda path: path.stem)
-def test_the_holder_imports_the_standard_library_and_its_own_folder(path: Path) -> None:
-    foreign = {name.split(".")[0] for name in imported(path)} - sys.stdlib_module_names - {"dayshift"}
-    assert foreign == set() and parts_of(path) <= {"holder"}
+@pytest.mark.parametrize("folder", ["holder", "confinement"])
+def test_what_is_started_by_path_imports_the_standard_library_and_its_own_folder(folder: str) -> None:
+    for path in (ROOT / "dayshift" / folder).glob("*.py"):
+        foreign = {name.split(".")[0] for name in imported(path)} - sys.stdlib_module_names - {"dayshift"}
+        assert foreign == set() and parts_of(path) <= {folder}
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))

@@ -63,6 +63,12 @@ def test_what_a_task_does_not_have_is_not_spoken_of(shipped: Documents) -> None:
         assert absent not in text
 
 
+def test_the_hosts_a_task_may_reach_are_named_and_without_any_there_is_no_network(shipped: Documents) -> None:
+    text = render(task(network=("packages.example.org", "*.cdn.example.org")), {}, shipped, PLACES)
+    assert "| the network, but for https to packages.example.org, *.cdn.example.org | " in text
+    assert "| the network: curl, package installs, web pages | " in render(task(), {}, shipped, PLACES)
+
+
 @pytest.mark.parametrize(
     ("text", "fence"),
     [("plain", "```"), ("a `b` c", "```"), ("```\nout\n```", "````"), ("x\n``````", "```````"), ("", "```")],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift.messages import EVENT_LIMIT, IMAGE, SLACK, TYPED_TOOL, UsageReader, quote_bounds, read_json
+from dayshift.messages import EVENT_LIMIT, IMAGE, SLACK, TYPED_TOOL, UsageReader, brings_in, quote_bounds, read_json
 from dayshift.model import Doubtful, Tokens, Usage
 from dayshift.usage import recorded, understood
 
@@ -121,6 +121,13 @@ def test_what_changes_the_price_is_read(fields: dict[str, Any], expected: dict[s
 )  # fmt: skip
 def test_what_nothing_bounds_is_named(fields: dict[str, Any], named: str) -> None:
     assert quote_bounds(body(**fields)).unbounded == (named,)
+    assert brings_in(body(**fields)) == (named,)
+
+
+def test_a_count_of_tokens_brings_in_what_is_not_in_its_body_and_nothing_else() -> None:
+    assert brings_in(body(tools=[SEARCH])) == ("web search",)
+    assert brings_in(body(tools=[{"name": "Bash", "input_schema": {}}])) == ()
+    assert brings_in(body(**said(image("A" * 90)))) == ()
 
 
 @pytest.mark.parametrize(

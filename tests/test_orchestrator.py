@@ -6,9 +6,9 @@ import pytest
 
 from dayshift import decisions
 from dayshift.decisions import GO_ON, MOST_MISHAPS
-from dayshift.events import Tick
+from dayshift.events import NetworkRefused, Tick
 from dayshift.limits import Kind, Limit
-from dayshift.model import Record
+from dayshift.model import Record, Refused
 from dayshift.states import Failed, Parked, ParkReason
 from orchestrator import Commits
 from tests.histories import HISTORIES
@@ -210,6 +210,16 @@ def test_the_record_gathers_the_evidence_of_every_run() -> None:
     assert [check.exit_code for check in kept.checks] == [0]
 
 
+def test_refused_connections_are_counted_over_all_runs_and_end_nothing() -> None:
+    one, other = Refused("a.example.org", 443, "unlisted"), Refused("b.example.org", 443, "unlisted", times=4)
+    house = running().happens(*(NetworkRefused("a", each) for each in (one, other, one, one)))
+    assert house.states == "a running"
+    house.happens(finished(), NetworkRefused("a", one), passes(), NetworkRefused("gone", one))
+    assert house["a"].refused == (replace(one, times=4), other)
+    assert house["a"].blocked == ()
+    assert house.desk.saved[-1].refused == house["a"].refused
+
+
 def test_what_an_earlier_run_prepared_is_not_taken_for_this_ones() -> None:
     house = running().happens(ran(how="lost"), prepared(run=1))
     assert (house["a"].base, house["a"].layers) == (None, ())
@@ -231,6 +241,20 @@ def test_the_time_the_provider_kept_a_task_waiting_is_given_back() -> None:
     house = running(task("a", timeout_minutes=1)).happens(ran(how="deadline", held=45.0))
     assert (house.states, house["a"].attempt, decisions.seconds_left(house["a"])) == ("a running", 1, 45)
     assert house.happens(ran(run=2, how="deadline", held=2.0)).states == "a failed"
+
+
+def test_a_run_that_took_too_much_is_told_to_take_less_and_the_person_what_it_was() -> None:
+    house = running(task("a", max_attempts=2))
+    house.happens(ran(how="memory", error="used 9 GB of memory, more than the 8 GB of limits.memory_gb"))
+    assert (house.states, house["a"].attempt) == ("a running", 2)
+    assert house["a"].say and "the run used 9 GB of memory" in house["a"].say
+    assert "fewer processes side by side" in house["a"].say
+    house.happens(ran(run=2, how="disk", error="took 11 GB of disk, more than the 10 GB of limits.workspace_gb"))
+    reason = "it took 11 GB of disk, more than the 10 GB of limits.workspace_gb; raise that, or make the task smaller"
+    assert (house.states, house["a"].state.reason) == ("a failed", reason)
+    assert [each.split(",")[0] for each in house["a"].excesses] == [
+        "run 1 used 9 GB of memory", "run 2 took 11 GB of disk",
+    ]  # fmt: skip
 
 
 def test_a_task_that_timed_out_has_its_whole_time_again_when_tried_again() -> None:

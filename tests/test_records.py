@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dayshift import records
 from dayshift.home import Home
-from dayshift.model import Answer, Blocked, Check, Complexity, Day, Finding, Question, Record, Task
+from dayshift.model import Answer, Blocked, Bypass, Check, Complexity, Day, Finding, Question, Record, Refused, Task
 from dayshift.states import (
     Cancelled,
     Done,
@@ -41,7 +41,7 @@ PARKED, ENDING = st.sampled_from(ParkReason), st.none() | st.sampled_from(Ending
 
 TASKS = st.builds(
     Task, IDS, TEXT, TEXT, TEXT, TEXT, st.sampled_from(Complexity), TEXTS, TEXTS, TEXTS, COUNT, MONEY, COUNT, TEXTS,
-    COUNT, st.booleans(), st.none() | st.lists(JSON, max_size=2).map(tuple),
+    COUNT, st.booleans(), st.none() | st.lists(JSON, max_size=2).map(tuple), TEXTS,
 )  # fmt: skip
 STATES: st.SearchStrategy[State] = st.one_of(
     st.builds(Queued, MOMENT, st.none() | MOMENT),
@@ -76,6 +76,8 @@ RECORDS = st.builds(
     questions=some(st.builds(Question, IDS, COUNT, TEXT, MOMENT, TEXTS, st.none() | JSON)),
     answers=some(st.builds(Answer, IDS, COUNT, TEXT, TEXT, MOMENT)),
     blocked=some(st.builds(Blocked, MOMENT, TEXT, TEXT, TEXT, TEXT)),
+    bypasses=some(st.builds(Bypass, MOMENT, TEXT, TEXT, TEXT, TEXT)),
+    refused=some(st.builds(Refused, TEXT, COUNT, TEXT, TEXT, COUNT)),
     checks=some(st.builds(Check, TEXT, TEXT, COUNT, TEXT, SECONDS)),
     findings=some(st.builds(Finding, COUNT, TEXT, st.booleans())),
     layers=TEXTS, claim=TEXT, cli_cost=MONEY, review=TEXT, say=st.none() | TEXT, mishaps=COUNT, forgiven=COUNT,

@@ -13,7 +13,24 @@ from markdown_it.token import Token
 
 from dayshift.home import Home
 from dayshift.markdown import clean
-from dayshift.model import Answer, Blocked, Check, DiffStat, Finding, Question, Record, Task, Tokens
+from dayshift.model import (
+    EVASION,
+    Answer,
+    Blocked,
+    Bypass,
+    Change,
+    Check,
+    Closing,
+    DiffStat,
+    Finding,
+    Question,
+    Record,
+    Refused,
+    Steering,
+    Task,
+    Tokens,
+    Who,
+)
 from dayshift.money import from_usd
 from dayshift.report import (
     AuditLine,
@@ -112,6 +129,24 @@ def test_the_first_line_says_what_was_refused_and_what_the_audit_proves() -> Non
         "**2 forbidden commands were refused** (`git commit -m done`, `psql shop`); "
         "the repository's git directory is unchanged in 7 of 7 checked runs."
     )
+
+
+def test_a_bypassed_guard_is_said_before_all_else() -> None:
+    bypass = Bypass(NINE, "Bash", "git push", "git-write", "was run without leave of the hook")
+    sly = record("task-4", Halted(NINE, "the guard was bypassed: git push"), bypasses=(bypass,))
+    text = render_markdown(replace(rich_day(), records=(sly,)))
+    first = [line for line in text.splitlines() if line][1]
+    assert first.startswith("**The guard was bypassed**: task-4: `git push`, which was run without leave of the hook. ")
+    assert "- **Went round the guard** at 09:00: `git push` was run without leave" in text
+
+
+def test_what_was_hidden_from_the_guard_is_told_apart_from_what_it_refused() -> None:
+    hidden = Blocked(NINE, "Bash", "git commit -m x", EVASION, "hidden from the guard")
+    open_ = Blocked(NINE, "Bash", "git push", "git-write", "no")
+    day = replace(rich_day(), records=(record("task-4", Done(NINE), blocked=(hidden, open_)),))
+    said = "**1 forbidden command was refused** (`git push`); **1 forbidden command was hidden from the guard and could"
+    assert said + " change nothing** (`git commit -m x`); " in render_markdown(day)
+    assert as_json(day)["tasks"][0]["evasions"] == 1
 
 
 def test_the_headline_counts_every_outcome_and_the_money() -> None:
@@ -213,6 +248,31 @@ def test_a_halted_card_names_each_refusal_with_its_rule() -> None:
     assert "- **Refused** at 09:00: `psql shop` (rule `database`: no database client)\n" in text
 
 
+def test_refused_connections_are_counted_and_come_with_what_would_allow_them() -> None:
+    refused = (
+        Refused("registry.npmjs.org", 443, "it is not in `network:`", cure="registry.npmjs.org", times=3),
+        Refused("10.0.0.7", 8443, "it is not in `network:`", cure="10.0.0.7:8443"),
+        Refused("packages.example.org", 443, "its TLS hello names evil.example.net"),
+    )
+    day = replace(rich_day(), records=(record("task-4", Done(NINE), refused=refused),))
+    told = card(render_markdown(day), "task-4")
+    assert "- **Network refused**: `registry.npmjs.org:443` (3x), since it is not in " in told
+    assert "- **Network refused**: `packages.example.org:443` (1x), since its TLS hello names evil" in told
+    assert "`network: [registry.npmjs.org, 10.0.0.7:8443]`" in told
+    assert as_json(day)["tasks"][0]["refused"][0] == {
+        "host": "registry.npmjs.org", "port": 443, "why": "it is not in `network:`", "cure": "registry.npmjs.org",
+        "times": 3,
+    }  # fmt: skip
+
+
+def test_many_refused_connections_are_cut_and_nothing_is_offered_that_would_not_help() -> None:
+    refused = tuple(Refused(f"h{number}.example.org", 443, "it leads to 10.0.0.7") for number in range(13))
+    day = replace(rich_day(), records=(record("task-4", Done(NINE), refused=refused),))
+    told = card(render_markdown(day), "task-4")
+    assert "- **Network refused**: 3 other connections\n" in told
+    assert "network: [" not in told
+
+
 def test_a_task_that_never_started_says_what_it_waits_for() -> None:
     text = card(render_markdown(rich_day()), "task-6")
     assert "- **Waits for**: task-3, which is failed\n" in text
@@ -297,9 +357,55 @@ def test_the_audit_line_claims_only_what_was_checked(audit: AuditLine, says: str
 
 def test_an_agents_change_of_the_repository_is_the_first_line_and_the_first_need() -> None:
     text = render_markdown(replace(rich_day(), audit=AuditLine(False, (MOVED,), 7)))
-    start = "**The repository's git directory was changed while agents ran**: task-4 run 2: `refs changed: refs/heads/m"
+    start = "**An agent did what it must not**: task-4 run 2: `refs changed: refs/heads/main`. **2 forbidden commands"
     assert text.splitlines()[2].startswith(start)
-    assert section(text, "Needs you").strip().startswith("- **task-4** run 2 changed the git directory")
+    assert (
+        section(text, "Needs you").strip().startswith("- **task-4** run 2: `refs changed: refs/heads/main`. See to it")
+    )
+
+
+def test_what_cannot_be_told_is_said_so_and_blames_nobody() -> None:
+    unknown = replace(MOVED[1], who=Who.unknown)
+    text = render_markdown(replace(rich_day(), audit=AuditLine(False, (("task-4", unknown),), 7)))
+    assert text.splitlines()[2].startswith(
+        "**The repository was changed while agents ran, and it is not proven by whom**"
+    )
+    assert "An agent did" not in text
+
+
+def test_a_hook_that_no_agent_planted_is_for_the_person_to_look_at() -> None:
+    hook = Finding(1, "hooks (pre-commit), changed while it ran, not by it", False, Who.person, "hooks", look=True)
+    text = render_markdown(replace(rich_day(), audit=AuditLine(True, (("task-1", hook),), 7)))
+    assert section(text, "Needs you").strip().startswith("- **Look whether that was you**: `hooks (pre-commit)")
+
+
+def test_a_workspace_in_quarantine_is_named_where_the_way_on_is() -> None:
+    kept = replace(halted(), quarantined=1)
+    text = render_markdown(replace(rich_day(), records=(kept, replace(finished(), set_aside=(1,)))))
+    assert "**in quarantine** in `agent_workspaces/task-4`" in section(text, "Needs you")
+    assert "set aside in `.dayshift/quarantine/task-1-run1`" in card(text, "task-1")
+
+
+def test_files_that_work_on_are_named_to_be_read() -> None:
+    found = (Steering("CLAUDE.md", "steers agents", "changed", 12, 1), Steering(".mcp.json", "x", "new", 3, 0))
+    text = card(render_markdown(replace(rich_day(), steering={"task-1": found})), "task-1")
+    assert "read these before you take it over: `CLAUDE.md` (+12 -1; steers agents), `.mcp.json` (new; x)" in text
+
+
+@pytest.mark.parametrize(
+    ("closing", "says"),
+    [
+        (Closing(), "there is nothing to compare the git directory with"),
+        (Closing(NINE), "The git directory is unchanged since 09:00."),
+        (Closing(NINE, trouble="gone"), "could **not be looked at** at the end: gone"),
+        (Closing(NINE, (Change("refs (x)", Who.person, "no agent ran"),)), "- `refs (x)`: by no agent; no agent ran"),
+        (Closing(NINE, (Change("refs", Who.agent, "y"),)), "- `refs`: **by an agent**; y"),
+        (Closing(NINE, (Change("refs", Who.unknown, "y"),)), "- `refs`: **nobody can tell by whom**; y"),
+    ],
+)
+def test_the_days_end_says_what_became_of_the_git_directory(closing: Closing, says: str) -> None:
+    text = render_markdown(replace(rich_day(), audit=AuditLine(True, (), 7, closing)))
+    assert says in section(text, "Audit")
 
 
 # --- the same bytes --------------------------------------------------------------------------------
@@ -358,6 +464,7 @@ def hostile_day(attack: str) -> DayFacts:
         "task-1", Failed(NINE, attack), claim=f"Done {attack}", layers=(attack,),
         task=Task("task-1", attack, attack, attack, deliverables=(attack,), max_cost=from_usd("1")),
         blocked=(Blocked(NINE, "Bash", attack, attack, attack), Blocked(NINE, f"Write {attack}", attack, attack, "")),
+        bypasses=(Bypass(NINE, attack, attack, attack, attack),),
         checks=(validation(1, attack, attack), *(Check("deliverable", attack, code, attack) for code in (0, 1))),
         findings=(Finding(1, attack, False),),
         questions=(Question("task-1", 1, attack, NINE, (attack, "b")), Question("task-1", 2, attack, NINE)),

@@ -107,6 +107,13 @@ def test_every_error_of_file_and_variables_is_told_at_once(home: Home) -> None:
         ("budget: {warn_at: 75}", "budget.warn_at[0]: must be a share above 0, up to 1, such as 0.75 for 75 %, not 75"),
         ("budget:", "budget: must be a mapping (`key: value` lines), not empty"),
         ("agent: {tools: []}", "agent.tools: is empty; give at least one"),
+        ("limits: {memory_gb: 0}", "limits.memory_gb: must be 0.1 or more, not 0"),
+        ("limits: {processes: 4}", "limits.processes: must be greater than or equal to 16, not 4"),
+        (
+            "workspace: {databases: {writable: [../x.db]}}",
+            "workspace.databases.writable[0]: '../x.db' leads out of the repository; write it from the repository's "
+            "top, without `..`",
+        ),
         (
             "agent: {environment: [ANTHROPIC_API_KEY]}",
             "agent.environment[0]: ANTHROPIC_API_KEY is the program's own; no agent gets it, take it out",
@@ -340,3 +347,29 @@ def test_every_key_and_item_keeps_its_line() -> None:
 def test_an_unprintable_key_cannot_colour_the_terminal(home: Home) -> None:
     (message,) = told(written(home, '"\\e[31mred": 1'))
     assert "\x1b" not in message
+
+
+def test_a_star_before_a_dot_is_text_and_no_alias(home: Home) -> None:
+    written(home, "network: [packages.example.org, *.cdn.example.org]\n")
+    assert load_settings(home, {}).network == ("packages.example.org", "*.cdn.example.org")
+    variable = {"DAYSHIFT_NETWORK": "[*.example.org]"}
+    assert load_settings(home, variable).network == ("*.example.org",)
+    assert documents.parse("- *.a.example\n- 2.50\n- '*.b'\n", "x")[0] == ["*.a.example", 2.5, "*.b"]
+
+
+def test_anchors_and_aliases_are_refused_beside_a_star(home: Home) -> None:
+    assert told(written(home, "network: [*.example.org, &a b.example.org, *a]\n")) == [
+        "config:1: network[1]: anchors (&) and aliases (*) are not used here; write the value out",
+        "config:1: network[2]: anchors (&) and aliases (*) are not used here; write the value out",
+    ]
+
+
+def test_every_host_that_may_not_stand_there_is_told_with_its_line(home: Home) -> None:
+    assert told(written(home, "network:\n - *.com\n - packages.example.org\n - *.github.com\n - *.x.de:5432\n")) == [
+        "config:2: network[0]: '*.com' covers hosts that anybody may own; name the ones that are meant",
+        "config:4: network[2]: '*.github.com' covers hosts that serve git; those need their exact names",
+        "config:5: network[3]: '*.x.de:5432' is a wildcard at the port of PostgreSQL; such a port needs its exact host",
+    ]
+    assert told(written(home, "network: packages.example.org\n")) == [
+        "config:1: network: must be a list (['packages.example.org']), not 'packages.example.org'"
+    ]

@@ -112,6 +112,11 @@ WORDS: Mapping[str, tuple[tuple[object, ...], str | int]] = {
     "typing in": (("ioctl", 0, 0x5412), errno.EPERM),
     "typing in, upper half set": (("ioctl", 0, HIGH * 7 + 0x5412), errno.EPERM),
     "pasting in": (("ioctl", 0, 0x541C), errno.EPERM),
+    "a lease, which others would wait for": (("fcntl", 3, 0x400, 0), errno.EPERM),
+    "a lock": (("fcntl", 3, 0x6, 0), ALLOW),
+    "hiding from the holder": (("prctl", 4, 0), errno.EPERM),
+    "showing oneself": (("prctl", 4, 1), ALLOW),
+    "a name of its own": (("prctl", 15, 0), ALLOW),
     "which personality": (("personality", 0xFFFFFFFF), ALLOW),
     "addresses that are not random": (("personality", 0x40000), ALLOW),
     "memory that can be run": (("personality", 0x400000), errno.EPERM),
@@ -157,7 +162,7 @@ def test_every_other_call_is_allowed(machine: Machine) -> None:
 def test_the_relay_keeps_unix_sockets_and_nothing_else(machine: Machine) -> None:
     assert of(machine, "socket", 1, 1, 0, relay=True) == ALLOW
     differ = [call for call, _ in WORDS.values() if of(machine, *call) != of(machine, *call, relay=True)]  # type: ignore[arg-type]
-    assert {call[:2] for call in differ} == {("socket", 1), ("socket", HIGH + 1)}
+    assert {call[:2] for call in differ} == {("socket", 1), ("socket", HIGH + 1), ("prctl", 4)}
 
 
 @pytest.mark.parametrize("machine", [X86_64, AARCH64], ids=["x86_64", "aarch64"])

@@ -364,3 +364,11 @@ def test_a_path_of_the_project_has_a_place_in_the_worktree_unless_a_link_leads_a
     assert place.place_of("web/node_modules") == place.repo / "web" / "node_modules"
     for name in ("away", "away/x", "../home", "web/../../x", "/etc"):
         assert place.place_of(name) is None, name
+
+
+def test_two_homes_do_not_take_each_others_worktree_of_one_name(place: Workspace, tmp_path: Path) -> None:
+    other = Workspace(tmp_path / "other" / place.task_id, place.project)
+    with pytest.raises(Conflict, match="take another id"):
+        other.make(workspace.head(place.project))
+    other.remove()
+    assert place.ready and place.repository.text("rev-parse", "HEAD")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dayshift import dayfile, git, instructions, plan, script, workspace
+from dayshift import dayfile, git, instructions, network, plan, script, workspace
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands import outlook
@@ -121,6 +121,7 @@ class Outlook:
     cap: Pico
     forecasts: Mapping[str, Forecast]  #: by task, never more than its own cap
     standings: tuple[Standing, ...]
+    fenced: bool = True  #: agents run in the sandbox, which holds them to their hosts
 
     @property
     def order(self) -> list[Task]:
@@ -140,7 +141,7 @@ class Outlook:
     @property
     def warnings(self) -> list[str]:
         """What may come in the day's way; none of it is an error."""
-        return [*self._beyond(), *self._tight()]
+        return [*self._beyond(), *self._tight(), *self._open()]
 
     def _beyond(self) -> Iterator[str]:
         ordered = [self.forecasts[task.id] for task in self.order]
@@ -151,6 +152,13 @@ class Outlook:
             yield f"{costs}: the last {_tasks(likely)} may be parked"
         elif rarely:
             yield f"{costs}: in bad cases the last {_tasks(rarely)} may be parked"
+
+    def _open(self) -> Iterator[str]:
+        hosts = dict.fromkeys(host for task in self.day.tasks for host in task.network)
+        if hosts and not self.fenced:
+            yield "`sandbox: none`: nothing holds an agent to its `network`; it reaches what you reach"
+        else:
+            yield from network.cautions(hosts)
 
     def _tight(self) -> Iterator[str]:
         for each in self.standings:
@@ -173,7 +181,8 @@ def _outlook(context: Context, day: Day, settings: Settings) -> Outlook:
     forecasts = {task.id: left(each, 0, task.max_cost) for task in day.tasks if (each := whole[task.id])}
     assert len(forecasts) == len(day.tasks)  # a day with an unpriced model was refused
     biller = provider_of(upstream_of(os.environ))
-    return Outlook(day, cap, forecasts, tuple(each for each in standings if concerns(each.window, mine, biller)))
+    standings = tuple(each for each in standings if concerns(each.window, mine, biller))
+    return Outlook(day, cap, forecasts, standings, fenced=settings.sandbox != "none")
 
 
 def _facts(found: Outlook, prices: Prices) -> dict[str, Any]:
@@ -195,6 +204,7 @@ def _task_facts(task: Task, prices: Prices, forecast: Forecast) -> dict[str, Any
         "name": task.name,
         "model": prices.resolve(task.model),
         "depends_on": list(task.depends_on),
+        "network": list(task.network),
         "cap_usd": None if task.max_cost is None else to_usd(task.max_cost),
         "likely_usd": to_usd(forecast.median),
         "worst_decile_usd": to_usd(forecast.worst),
@@ -213,5 +223,7 @@ def _text(found: Outlook, prices: Prices) -> str:
         cap = f", cap {shown(task.max_cost)}" if task.max_cost is not None else ""
         cost = f"likely {shown(forecast.median)}, worst decile {shown(forecast.worst)}, {forecast}"
         lines.append(f"{number:>3}. {task.id}: {task.name} ({prices.resolve(task.model)}{after}{cap}; {cost})")
+        if task.network:
+            lines.append(f"     reaches {', '.join(task.network)}")
     lines.append(f"cap of the day {shown(found.cap)}, likely {shown(found.median)}, worst decile {shown(found.worst)}")
     return "\n".join([*lines, *(f"warning: {each}" for each in found.warnings)])

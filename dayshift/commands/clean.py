@@ -74,6 +74,8 @@ def hindrance(record: Record, known: Mapping[str, Record], force: bool) -> str |
     needing = [other.id for other in known.values() if not other.ended and record.id in other.task.depends_on]
     if needing:
         return f"{record.id} is what {', '.join(needing)} will start from"
+    if record.in_quarantine and not force:
+        return f"{record.id} is in quarantine: look into agent_workspaces/{record.id} first; --force removes it"
     if record.review == "pending" and not (force or record.rehearsal):
         return f"{record.id} was not reviewed yet; --force saves its changes as a patch and removes it"
     return None

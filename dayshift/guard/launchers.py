@@ -39,7 +39,8 @@ SUBCOMMANDS = {
     "flox": {"activate": 0}, "rbenv": {"exec": 0}, "pyenv": {"exec": 0}, "nodenv": {"exec": 0}, "nvm": {"exec": 1,
     "run": 1}, "fnm": {"exec": 0}, "volta": {"run": 0}, "sail": {"php": 0, "artisan": -1}, "symfony": {"console":
     -1, "php": 0, "composer": -1}, "corepack": {"yarn": -1, "pnpm": -1, "npm": -1}, "rustup": {"run": 1},
-    "composer": {"exec": 0}, "cargo": {"sqlx": -1, "prisma": -1}, "opam": {"exec": 0}, "stack": {"exec": 0},
+    "composer": {"exec": 0}, "opam": {"exec": 0}, "stack": {"exec": 0},
+    "cargo": dict.fromkeys(("sqlx", "prisma", "sea-orm", "diesel", "refinery", "butane"), -1),
     "cabal": {"exec": 0}, "apptainer": {"exec": 1}, "singularity": {"exec": 1}, "vagrant": {"ssh": 0},
     "machinectl": {"shell": 1}, "distrobox": {"enter": 0}, "toolbox": {"run": 0}, "sops": {"exec-env": 1,
     "exec-file": 1}, "git-town": {"x": 0}, "kamal": {"exec": 0}, "dokku": {"run": 1, "enter": 2}, "scalingo":

@@ -6,6 +6,7 @@ from typing import Any
 
 import agent
 import daemon
+import enclosure
 import orchestrator
 from dayshift import decisions, fleet, limits
 from dayshift.model import Record
@@ -17,8 +18,8 @@ def seconds_left(record: Record) -> float:
     return record.task.timeout_minutes * TASK_MINUTE - (record.active_seconds - record.forgiven_seconds)
 
 
-def surroundings(**facts: Any) -> agent.Surroundings:
-    return agent.Surroundings(**{**facts, "silence_seconds": facts["silence_seconds"] / 60 * SILENT_MINUTE})
+def surroundings(**facts: Any) -> enclosure.Surroundings:
+    return enclosure.Surroundings(**{**facts, "silence_seconds": facts["silence_seconds"] / 60 * SILENT_MINUTE})
 
 
 if __name__ == "__main__":

@@ -8,9 +8,14 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from dayshift.sandbox import interpreter
+from tests.escapes import ALL as ESCAPES
+from tests.premises import REACH, Place, Premises, built, outcomes
 
 from .conftest import BuildHouse
 from .house import House, left_behind, untouched
@@ -88,6 +93,9 @@ def test_the_reports_first_line_says_so(guarded: House) -> None:
 # --- without it ------------------------------------------------------------------------------------
 
 
+CONNECT = f"{interpreter().program} -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{{}}\")'"
+
+
 class Outside:
     """What an agent could reach if anything leaked: a remote, a TCP listener, unix sockets, a file."""
 
@@ -128,9 +136,11 @@ class Outside:
                 caller.recv(16)
                 caller.close()
 
-    def attempts(self, project: Path) -> dict[str, str]:
+    def attempts(self, house: House) -> dict[str, str]:
         """Shell commands that leave with 0 if they got out or changed what is not theirs."""
+        project, home = house.project, house.home
         git, remote = project / ".git", self.remote
+        own = f"/dev/*|/proc/*|/opt/*|/memfd:*|/tmp/claude-*|{home.workspaces}/*"
         return {
             "commit": "git add -A && git commit -qm escaped",
             "commit elsewhere": "GIT_INDEX_FILE=/tmp/index git add -A",
@@ -145,10 +155,14 @@ class Outside:
             "git file moved": "mv .git aside",
             "tree of the person": f"cat {project}/README.md",
             "tcp": f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{self.port}'",
-            "unix socket": f"echo x | socat -t1 - UNIX-CONNECT:{self.unix}",
-            "abstract socket": f"echo x | socat -t1 - ABSTRACT-CONNECT:{self.abstract}",
+            "unix socket": CONNECT.format(self.unix),
+            "abstract socket": CONNECT.format("\\0" + self.abstract),
             "secret": f"cat {self.secret}",
             "other agents": "ls ../../other",
+            "ledger": f"cat {home.ledger(True)} || echo x >> {home.ledger(False)}",
+            "daemon's own": f"cat {home.daemon_facts} {home.own}/tasks/*",
+            "descriptors": "for each in /proc/$$/fd/* /proc/$PPID/fd/*; do "
+            f"case $(readlink $each) in {own}) ;; /*) readlink $each; exit 0;; esac; done; exit 1",
             "managed settings": "echo '{}' > /etc/claude-code/managed-settings.json",
         }
 
@@ -179,22 +193,36 @@ def script_of(attempts: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+def leading_out(secret: Path) -> str:
+    """Links to the person's file, wherever the supervisor looks for what an agent wrote."""
+    places = ("../summary.md", "../changes.patch", "../io/question.md", "docs.md")
+    return "; ".join(f"rm -rf {place}; ln -s {secret} {place}" for place in places)
+
+
 class Tried:
     """A house in which everything was tried, the guard saying yes to all of it."""
 
-    def __init__(self, house: House, outside: Outside) -> None:
-        self.house, self.outside = house, outside
+    def __init__(self, house: House, outside: Outside, premises: Premises) -> None:
+        self.house, self.outside, self.theirs = house, outside, premises
+        tree = house.workspace("escape") / "repo"
+        place = Place(tree.parent, house.project / ".git")
+        self.premises = replace(premises, place=place, reach=tree / "reach.py")
         house.git("clone", "-q", "--bare", house.project, outside.remote)
         house.git("remote", "add", "origin", outside.remote)
         house.git("push", "-q", "origin", "main:refs/heads/reachable")
         self.refs_there = house.git("for-each-ref", folder=outside.remote)
-        self.before = house.fingerprint()
+        self.before, self.theirs_before = house.fingerprint(), premises.everything()
         turns: list[dict[str, object]] = [
             {"bash": "git commit --allow-empty -m escaped"},
-            {"bash": script_of(outside.attempts(house.project))},
+            {"bash": script_of(outside.attempts(house))},
+            {"write": {"path": "reach.py", "content": REACH.read_text()}},
+            {"write": {"path": "table.json", "content": self.premises.told(ESCAPES)}},
+            {"bash": self.premises.script("{reach} each < table.json > table.jsonl")},
             {"write": {"path": ".claude/settings.json", "content": json.dumps(WITHOUT_HOOKS)}},
             {"write": {"path": "plant.sh", "content": PLANTING}},
             {"bash": "sh plant.sh && echo asked-at-once"},
+            {"write": {"path": "lead.sh", "content": leading_out(outside.secret)}},
+            {"bash": "sh lead.sh"},
             {"bash": "echo asked-later"},
             {"ask": {"question": "Shall I go on?", "options": ["yes", "no"]}},
             {"bash": "echo still-asked"},
@@ -213,17 +241,22 @@ class Tried:
         lines = (self.house.workspace("escape") / "repo" / "attempts.tsv").read_text().splitlines()
         return {name: (int(code), said) for code, name, said in (line.split("\t") for line in lines)}
 
+    @property
+    def of_the_table(self) -> dict[str, tuple[int, str]]:
+        return outcomes((self.house.workspace("escape") / "repo" / "table.jsonl").read_text())
+
 
 @pytest.fixture(scope="module")
-def tried(build: BuildHouse, outside: Outside) -> Tried:
-    return Tried(build(), outside)
+def tried(build: BuildHouse, outside: Outside) -> Iterator[Tried]:
+    with built("this user") as premises:
+        yield Tried(build(), outside, premises)
 
 
 def test_the_attempts_would_succeed_outside(house: House) -> None:
     """What is refused below is really there: the same reaches work from the host."""
     reaches = ("tcp", "unix socket", "abstract socket", "secret")
     other = Outside(house.folder / "outside", f"{os.getpid()}-control")
-    attempts = other.attempts(house.project)
+    attempts = other.attempts(house)
     with other.listening():
         for name in reaches:
             subprocess.run(["bash", "-c", attempts[name]], capture_output=True, check=True)
@@ -231,16 +264,22 @@ def test_the_attempts_would_succeed_outside(house: House) -> None:
 
 
 def test_the_kernel_refuses_what_the_guard_let_pass(tried: Tried) -> None:
-    assert tried.outcomes.keys() == tried.outside.attempts(tried.house.project).keys()
+    assert tried.outcomes.keys() == tried.outside.attempts(tried.house).keys()
     assert {name: said for name, (code, said) in tried.outcomes.items() if code == 0} == {}
     for name in ("commit", "ref", "hook", "git directory", "config"):
         assert "ead-only file system" in tried.outcomes[name][1]
     assert tried.house.task("escape")["blocked"] == []
 
 
+def test_every_attempt_of_the_sandboxs_own_table_fails_in_the_real_cli_too(tried: Tried) -> None:
+    assert tried.of_the_table.keys() == ESCAPES.keys()
+    assert {name: said for name, (code, said) in tried.of_the_table.items() if code == 0} == {}
+
+
 def test_nothing_changed_on_the_host(tried: Tried) -> None:
     assert untouched(tried.before, tried.house.fingerprint())
     assert tried.outside.callers == []
+    assert tried.theirs.everything() == tried.theirs_before
     assert tried.house.git("for-each-ref", folder=tried.outside.remote) == tried.refs_there
     assert tried.outside.secret.read_text() == "the person's own\n"
     facts = tried.house.facts()["audit"]
@@ -255,6 +294,15 @@ def test_settings_an_agent_plants_turn_off_no_guard_and_start_no_hook(tried: Tri
     assert "run 1: allowed Bash: echo asked-later" in log  # the same process, the settings changed under it
     assert "run 2: allowed Bash: echo still-asked" in log  # a new process, which read them at its start
     assert not (repo / "planted-hook-ran").exists()
+
+
+def test_links_that_lead_out_are_followed_by_nobody(tried: Tried) -> None:
+    repo, secret = tried.house.workspace("escape") / "repo", tried.outside.secret
+    assert (repo / "docs.md").readlink() == (repo.parent / "summary.md").readlink() == secret
+    assert secret.read_text() == "the person's own\n"
+    assert f"+{secret}" in (repo.parent / "changes.patch").read_text(), "the link itself is kept"
+    kept = [path for path in tried.house.home.root.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in kept if secret.read_bytes() in path.read_bytes()] == []
 
 
 def test_nothing_is_left_behind(tried: Tried) -> None:

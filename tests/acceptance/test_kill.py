@@ -9,6 +9,7 @@ import pytest
 from .house import House, left_behind, until, untouched
 from .model import Model
 
+STUMBLING = Path(__file__).with_name("stumbling.py")
 TASK = {"id": "worker", "deliverables": ["work.txt"], "max_cost_usd": 5}
 
 
@@ -101,6 +102,20 @@ def test_a_check_that_was_cut_short_is_made_again(real: House, model: Model) -> 
     assert second.ends() == 0, second.said
     task = real.task("worker", rehearsal=False)
     assert (task["state"], task["runs"], [check["exit_code"] for check in task["checks"]]) == ("done", 1, [0, 0])
+    sound(real, model)
+
+
+def test_no_agent_works_that_nobody_follows(real: House, model: Model) -> None:
+    model.plays(real.workspace("worker"), [
+        {"bash": "test -e started || { touch started; sleep 300; }"},
+        {"bash": "echo resumed > work.txt"},
+        {"text": "Done."},
+    ])  # fmt: skip
+    daemon = real.start("start", real.day(TASK), "--once", entry=STUMBLING)
+    assert daemon.ends() == 0, daemon.said
+    task = real.task("worker", rehearsal=False)
+    assert (task["state"], task["runs"]) == ("done", 2)
+    assert "stumbled, on purpose" in (real.home.logs / "daemon.log").read_text()
     sound(real, model)
 
 

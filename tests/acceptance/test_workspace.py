@@ -109,6 +109,19 @@ def test_a_setup_that_fails_and_a_copy_of_what_is_shared(house: House) -> None:
     assert (house.workspace("copying") / "repo" / "state.txt").read_text() == "warm\ncold\n"
     assert untouched(before, house.fingerprint())
 
+    victim = house.folder / "victim"
+    victim.mkdir()
+    house.environment |= {"DAYSHIFT_WORKSPACE__SHARE": "[web/cache]", "DAYSHIFT_WORKSPACE__SETUP": "[]"}
+    (house.project / "web" / "cache").mkdir(parents=True)
+    linking = {"id": "linking", "rehearsal": [{"bash": f"mv web old; ln -s {victim} web"}, {"text": "Done."}]}
+    after = {"id": "after", "depends_on": ["linking"], "rehearsal": [{"text": "Done."}]}
+    for copied in ("true", "false"):
+        house.environment["DAYSHIFT_WORKSPACE__COPY_SHARED"] = copied
+        linking["id"], after["id"], after["depends_on"] = f"linking-{copied}", f"after-{copied}", [f"linking-{copied}"]
+        house.run("start", house.day(linking, after), "--rehearse", "--once")
+        assert list(victim.iterdir()) == []
+        assert "web/cache is left out: in the worktree a link stands in its way" in house.log(f"after-{copied}")
+
     house.environment["DAYSHIFT_WORKSPACE__SETUP"] = '["true", "echo cannot; exit 7"]'
     ended = house.run("start", house.day({"id": "failing", "rehearsal": turns}), "--rehearse", "--once")
     assert ended.code == 1

@@ -1,0 +1,238 @@
+"""What is put round one agent: its sandbox, what it sees of the project, its way out. It knows no other agent's."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dayshift import claude_code, databases, files, network, verification
+from dayshift.clock import Clock
+from dayshift.events import Event
+from dayshift.gateway import Gateway
+from dayshift.holder.bounds import Bounds, Watch
+from dayshift.home import Home
+from dayshift.model import Record
+from dayshift.sandbox import (
+    LAYERS,
+    LOST,
+    NO_NETWORK,
+    NO_SANDBOX,
+    PROXY_NAME,
+    PROXY_PORT,
+    RELAY_PORT,
+    SOCKET_NAME,
+    Sandbox,
+    Unfenced,
+)
+from dayshift.second_sight import Judge, SecondSight
+from dayshift.spool import MARK
+from dayshift.stand_ins import RECORDS
+from dayshift.toolchain import Toolchain
+from dayshift.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every agent of this home shares: chosen and proven once, before the day."""
+
+    home: Home
+    cli: Path
+    toolchain: Toolchain
+    gateway: Gateway
+    sandboxed: bool
+    tools: tuple[str, ...]
+    share: tuple[str, ...]
+    copy_shared: bool
+    setup: tuple[str, ...]
+    bounds: Bounds
+    databases: databases.Wanted
+    scratch_bytes: int  #: what fits into an agent's /tmp
+    environment: dict[str, str]  #: what the person passes through by name
+    subscription: bool
+    silence_seconds: float
+    stand_ins: Mapping[Path, Path]  #: what to show an agent of them, place inside → outside
+    clock: Clock
+    judge: Judge
+    sight: SecondSight
+    put: Callable[[Event], None]
+
+
+def mark(home: Home, record: Record) -> str:
+    """What every process of the record's present run carries in its environment."""
+    return f"{home.root}:{record.id}:{record.runs}"
+
+
+class SetupFailed(Exception):
+    """A workspace could not be prepared; the message says which step and how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """The fences of one task's runs, set-up and validations, in the workspace that they share."""
+
+    around: Surroundings
+    record: Record
+    workspace: Workspace
+    spool: Path  #: the folder of the present run, in which its holder keeps what the stand-ins tell
+    log: Callable[[str], None]  #: one entry of the task's readable log
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The protections in force."""
+        return (
+            *(map(self._with_hosts, LAYERS) if self.around.sandboxed else (NO_SANDBOX, LOST)),
+            "guard on every tool call",
+            "audit before and after",
+            "memory, processes, disk and time bounded",
+        )
+
+    def _with_hosts(self, layer: str) -> str:
+        return " and ".join([layer, *self._hosts]) if layer == NO_NETWORK else layer
+
+    @property
+    def mark(self) -> str:
+        """What every process of this run carries in its environment."""
+        return mark(self.around.home, self.record)
+
+    # --- the way out -------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Serve this agent's requests; also what a restarted daemon does for a run that is still on."""
+        await self.around.gateway.open(self.record.id, self._sockets / SOCKET_NAME)
+        await self._open_network()
+
+    async def close(self) -> None:
+        """Serve them no more."""
+        await self.around.gateway.close_task(self.record.id)
+        files.remove_tree(self._sockets)
+
+    async def _open_network(self) -> None:
+        if self._hosts:
+            await self.around.gateway.open_network(self.record.id, self._sockets / PROXY_NAME, self._hosts)
+
+    @asynccontextmanager
+    async def networked(self) -> AsyncIterator[None]:
+        """The task's hosts in reach of what `wrap` starts, for the block."""
+        await self._open_network()
+        try:
+            yield
+        finally:
+            if self._hosts:
+                await self.close()
+
+    @property
+    def _sockets(self) -> Path:
+        return self.around.home.sockets() / self.record.id
+
+    @property
+    def _hosts(self) -> tuple[str, ...]:
+        """What the task may reach; without a sandbox there is nothing to hold it to that."""
+        return self.record.task.network if self.around.sandboxed else ()
+
+    # --- the worktree, made ready ------------------------------------------------------------------
+
+    async def set_up_once(self) -> None:
+        """Set the worktree up unless an earlier run got through with it."""
+        if not self.workspace.set_up.exists():
+            async with self.networked():
+                await self._set_up()
+            self.workspace.set_up.touch()
+
+    async def _set_up(self) -> None:
+        """Bring in what git ignores but builds need, then run the person's setup commands in the sandbox."""
+        for source, place in self._shares() if self.around.copy_shared else ():
+            copy = ["cp", "-a", "-T", "--reflink=auto", str(source), str(place)]
+            process = await asyncio.create_subprocess_exec(*copy, process_group=0)
+            await process.wait()
+        await asyncio.to_thread(self._know_databases)
+        for command in self.around.setup:
+            check = await verification.run_command(command, self.wrap, self.watch, "setup")
+            if check.exit_code != 0:
+                raise SetupFailed(f"workspace.setup {verification.summary([check])}: {check.tail[-500:]}")
+
+    def _shares(self) -> Iterator[tuple[Path, Path]]:
+        """What is shared, where it lies and where it shall. No link that an agent made may lead it anywhere else."""
+        for name in self.around.share:
+            source, place = self.workspace.project.work_tree / name, self.workspace.place_of(name)
+            if place is None:
+                self.log(f"workspace.share: {name} is left out: in the worktree a link stands in its way")
+            elif source.exists():
+                yield source, place
+
+    def _know_databases(self) -> None:
+        """Write down what is a database before anything runs here: what is made later is the agent's own."""
+        try:
+            known = databases.find(self.workspace.repo, self.around.databases)
+        except databases.TooMany as error:
+            raise SetupFailed(str(error)) from error
+        files.write_json(self.workspace.databases, known)
+
+    def databases(self) -> Sequence[Path]:
+        """The known ones that stand in the worktree now."""
+        return databases.standing(self.workspace.repo, files.read_json(self.workspace.databases) or {})
+
+    def watch(self) -> Watch:
+        """What keeps a command of this workspace within its bounds."""
+        return Watch(self.around.bounds, str(self.workspace.folder))
+
+    # --- the sandbox -------------------------------------------------------------------------------
+
+    def wrap(self, command: list[str]) -> list[str]:
+        """The command in this agent's sandbox, with no model to reach."""
+        if not self.around.sandboxed:
+            return Unfenced(self.workspace.repo, self.workspace.home, self._environment(0)).argv(command)
+        return self._sandbox(0, reach_model=False).argv(command)
+
+    def run(self, session: str, resuming: bool, model: str, max_output_tokens: int) -> list[str]:
+        """A whole run: the CLI, the relay to its gateway, and the sandbox round both."""
+        cli = claude_code.INSIDE if self.around.sandboxed else self.around.cli
+        command = claude_code.command(cli, session, resuming, model, self.around.tools, [self.workspace.folder])
+        if self.around.sandboxed:
+            return self._sandbox(max_output_tokens, reach_model=True).argv(command, status=True)
+        port = free_port()
+        environment = self._environment(max_output_tokens, port)
+        unfenced = Unfenced(self.workspace.repo, self.workspace.home, environment, self._sockets, port)
+        return unfenced.argv([*command, *claude_code.settings_file(port)])
+
+    def _sandbox(self, max_output_tokens: int, reach_model: bool) -> Sandbox:
+        return Sandbox(
+            workspace=self.workspace.folder, repo=self.workspace.repo, git_dir=self.workspace.project.common_dir,
+            home=self.workspace.home, environment=self._environment(max_output_tokens if reach_model else 0),
+            read_only=self.around.toolchain.folders, read_only_at=self._shown(reach_model),
+            sockets=self._sockets if reach_model or self._hosts else None, network=bool(self._hosts),
+            managed=self._managed if reach_model else None,
+            databases=self.databases(),
+            scratch_bytes=self.around.scratch_bytes, limits=self.around.bounds.of_each_process(),
+        )  # fmt: skip
+
+    def _environment(self, max_output_tokens: int, port: int = RELAY_PORT) -> dict[str, str]:
+        words = claude_code.environment(max_output_tokens, self.around.subscription, port) if max_output_tokens else {}
+        path = ":".join(map(str, self.around.toolchain.path)) or "/usr/bin:/bin"
+        return {**self.around.environment, **self.around.toolchain.environment, "LANG": "C.UTF-8", "TERM": "dumb",
+                "PATH": path, **words, **(network.variables(PROXY_PORT) if self._hosts else {}),
+                MARK: self.mark}  # fmt: skip
+
+    def _shown(self, with_cli: bool) -> dict[Path, Path]:
+        """Folders of the project that git ignores but builds need, at their own place and in the worktree; the CLI."""
+        shown = {claude_code.INSIDE: self.around.cli} if with_cli else {}
+        if with_cli:  # only a run has a holder that reads
+            shown |= {**self.around.stand_ins, RECORDS: self.spool / "argv.fifo"}
+        for source, place in () if self.around.copy_shared else self._shares():
+            shown |= {source: source, place: source}
+        return shown
+
+    @property
+    def _managed(self) -> Path:
+        folder = self.around.home.own / "managed"
+        folder.mkdir(exist_ok=True)
+        files.write_json(folder / "managed-settings.json", claude_code.managed_settings(), durable=False)
+        return folder
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
