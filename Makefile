@@ -10,7 +10,7 @@ demo: setup
 	@$(PYTHON) demo.py
 
 test: setup
-	@$(PYTHON) -m pytest -n 2 --dist worksteal
+	@$(PYTHON) -m pytest -n 3 --dist worksteal
 
 check: setup
 	@$(PYTHON) -m ruff check .

@@ -155,9 +155,8 @@ class Agent:
         held = self.around.gateway.time_held(self.record.id)
         seconds = self.spool.seconds(self.around.clock.now())
         found = await asyncio.to_thread(self._audit)
-        audited = self._fingerprint.exists()
         commit, unkept = await asyncio.to_thread(self._keep)
-        exit = replace(self._exit(ended, (*found, *unkept), audited), held=held)
+        exit = replace(self._exit(ended, (*(found or ()), *unkept), audited=found is not None), held=held)
         self.around.sight.ended(self.record.id, finished=_came_to_an_end(exit))
         self.around.put(RunEnded(self.record.id, exit, seconds, commit))
 
@@ -216,9 +215,10 @@ class Agent:
 
     # --- the end -----------------------------------------------------------------------------------
 
-    def _audit(self) -> tuple[Finding, ...]:
+    def _audit(self) -> tuple[Finding, ...] | None:
+        """What the audit found; None if there is nothing to compare with."""
         vigil = Vigil.kept(self._fingerprint, self.workspace, self.record.runs, self.around.sandboxed)
-        return vigil.end() if vigil else ()
+        return vigil.end() if vigil else None
 
     def _keep(self) -> tuple[str | None, tuple[Finding, ...]]:
         """The commit the work is kept as; if it cannot be kept, why, as a finding."""

@@ -9,7 +9,7 @@ from dayshift.home import Home
 from dayshift.model import Closing, DiffStat, Record, Steering
 from dayshift.money import shown
 from dayshift.report import AuditLine, BudgetRow, DayFacts, SpendRow
-from dayshift.sandbox import NO_SANDBOX
+from dayshift.sandbox import NO_NETWORK, NO_SANDBOX
 from dayshift.standing import Standing
 from dayshift.statement import Line, Statement
 from dayshift.states import Parked, ParkReason
@@ -100,7 +100,9 @@ def _audit(known: tuple[Record, ...], closing: Closing) -> AuditLine:
 
 
 def _layers(known: Iterable[Record]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(layer for record in known for layer in record.layers))
+    layers = dict.fromkeys(layer for record in known for layer in record.layers)
+    weaker = any(layer.startswith(f"{NO_NETWORK} and ") for layer in layers)  # of some task, whose card says so
+    return tuple(layer for layer in layers if not (weaker and layer == NO_NETWORK))
 
 
 def _capped(record: Record) -> bool:

@@ -348,7 +348,7 @@ FETCHED = ("task-4", Finding(1, "FETCH_HEAD changed", False))
         (AuditLine(False, (), 7), "; it is **not proven** that the repository's git directory is unchanged."),
         (AuditLine(False, (MOVED,), 7), "; changes were found in 1 of 7 checked runs."),
         (AuditLine(True, (FETCHED,), 7), "directory is unchanged by agents in 7 of 7 checked runs. Also noticed, "
-         "harmless or not an agent's doing: task-4 run 1: `FETCH_HEAD changed`."),
+         "and not halting: task-4 run 1: `FETCH_HEAD changed`."),
     ],
 )  # fmt: skip
 def test_the_audit_line_claims_only_what_was_checked(audit: AuditLine, says: str) -> None:

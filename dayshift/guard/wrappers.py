@@ -175,8 +175,8 @@ def _subcommand(name: str, args: Sequence[str]) -> Iterator[Inner]:
     valued = VALUED.get(name)
     for place, arg in enumerate(args[:12]):
         skip = SUBCOMMANDS[name].get(arg)
-        if skip is None:
-            continue
+        if skip is None or (name == "cargo" and any(not word.startswith(("-", "+")) for word in args[:place])):
+            continue  # a plugin's name behind another subcommand is a package's
         rest = args[place + 1 :] if skip >= 0 else args[place:]
         if name == "nix" and arg == "run":
             yield from _flake(rest)
