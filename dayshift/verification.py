@@ -8,8 +8,9 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from dayshift.holder import measures
 from dayshift.holder.bounds import LOOK_SECONDS, Excess, Watch
@@ -64,25 +65,42 @@ async def run_command(command: str, wrap: Wrap, watch: Callable[[], Watch], kind
     """The command's exit code, the tail of what it printed, how long it took, and why it was ended if it was."""
     began = time.monotonic()
     watching = await asyncio.to_thread(watch)
-    process = await asyncio.create_subprocess_exec(
-        *wrap(["/bin/sh", "-c", command]), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT, env={}, start_new_session=True,
-    )  # fmt: skip
-    first_to_go(process.pid)
     tail = bytearray()
-    try:
-        code, stopped = await _end(process, tail, watching)
-    finally:
-        _kill(process)
-        await process.wait()
+    async with _pipe() as (output, into):
+        process = await asyncio.create_subprocess_exec(
+            *wrap(["/bin/sh", "-c", command]), stdin=asyncio.subprocess.DEVNULL, stdout=into, stderr=into,
+            env={}, start_new_session=True,
+        )  # fmt: skip
+        into.close()
+        first_to_go(process.pid)
+        try:
+            code, stopped = await _end(asyncio.create_task(_own_end(process, output, tail)), process.pid, watching)
+        finally:
+            _kill(process)
+            await process.wait()
     tail += f"\n{stopped}".encode()
     text = bytes(tail[-TAIL:]).decode(errors="replace").strip()
     return Check(kind, command, code, text, round(time.monotonic() - began, 1), stopped)
 
 
-async def _end(process: asyncio.subprocess.Process, tail: bytearray, watch: Watch) -> tuple[int, str]:
+@contextlib.asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, BinaryIO]]:
+    """What is read here of what is written there; nothing stays open, even where a process keeps its end."""
+    reading, writing = os.pipe()
+    output = asyncio.StreamReader()
+    with os.fdopen(writing, "wb", buffering=0) as into:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(reading, "rb", buffering=0)
+        )
+        try:
+            yield output, into
+        finally:
+            transport.close()
+
+
+async def _end(end: asyncio.Task[int], pid: int, watch: Watch) -> tuple[int, str]:
     """The exit code, once the command has ended, taken too long or taken too much; and in words which of the last."""
-    end, excess = asyncio.create_task(_own_end(process, tail)), asyncio.create_task(_excess(process.pid, watch))
+    excess = asyncio.create_task(_excess(pid, watch))
     try:
         done, _ = await asyncio.wait({end, excess}, timeout=COMMAND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -93,8 +111,10 @@ async def _end(process: asyncio.subprocess.Process, tail: bytearray, watch: Watc
     return (KILLED, excess.result().words) if done else (TIMED_OUT, f"ran longer than {COMMAND_SECONDS} s")
 
 
-async def _own_end(process: asyncio.subprocess.Process, tail: bytearray) -> int:
-    await _read_tail(process, tail)
+async def _own_end(process: asyncio.subprocess.Process, output: asyncio.StreamReader, tail: bytearray) -> int:
+    while chunk := await output.read(65536):
+        tail += chunk
+        del tail[:-TAIL]
     return await process.wait()
 
 
@@ -104,13 +124,6 @@ async def _excess(pid: int, watch: Watch) -> Excess:
         if found := await asyncio.to_thread(lambda: watch.look(measures.root(pid))):
             return found
         await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _read_tail(process: asyncio.subprocess.Process, tail: bytearray) -> None:
-    assert process.stdout is not None
-    while chunk := await process.stdout.read(65536):
-        tail += chunk
-        del tail[:-TAIL]
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
