@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from crew import Crew
 from dayshift import (
+    alerts,
     claude_code,
     daybook,
     decisions,
@@ -43,6 +44,7 @@ from dayshift.hook import Hook
 from dayshift.limits import Kind, Limit, PlanWindow
 from dayshift.model import Day, Record, Refused
 from dayshift.network import AllowList
+from dayshift.notices import Notice
 from dayshift.preparation import Preparation
 from dayshift.rehearsal import Rehearsal
 from dayshift.second_sight import SecondSight
@@ -106,7 +108,7 @@ class Daemon:
         settings = self._settings
         self._treasury = Treasury(
             self._prepared, self._clock, lambda task_id: orchestrator.records[task_id], lambda: orchestrator.day,
-            orchestrator.put, self._desk.say,
+            orchestrator.put, self._desk.say, self._tell_of_money,
         )  # fmt: skip
         self._sight = SecondSight(self._judge, self._note, orchestrator.put, self._clock)
         self._hook = Hook(self._judge, self._sight, self._answer_for, self._begun, self._note, orchestrator.put,
@@ -142,6 +144,10 @@ class Daemon:
             ),
             clock=self._clock, judge=self._judge, sight=self._sight, put=orchestrator.put,
         )  # fmt: skip
+
+    def _tell_of_money(self, notice: Notice) -> None:
+        self._desk.say(notice.text)
+        self._desk.tell(alerts.of_money(notice, self._clock.now()))
 
     def _judge(self, task_id: str, tool: str, tool_input: Mapping[str, Any]) -> Any:
         return judge(tool, tool_input, self._prepared.policy, Tree(workspace.repo_of(self._home.workspace(task_id))))

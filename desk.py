@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from dayshift import files, git, inbox, limits, questions, records, workspace
+from dayshift.alerts import Alert, Kind
 from dayshift.clock import Clock, rfc3339
 from dayshift.events import Answered, Event
 from dayshift.home import Home
 from dayshift.limits import PlanWindow
 from dayshift.model import Day, Question, Record
-from dayshift.money import to_usd
+from dayshift.money import shown, to_usd
 from dayshift.states import Waiting
 from dayshift.status import TaskSpend, read_plan, status_facts
 
@@ -43,9 +44,12 @@ class Desk:
     """The files between the person and the Orchestrator of one home."""
 
     def __init__(
-        self, home: Home, clock: Clock, spend: Callable[[Record], TaskSpend], announce: Callable[[str], None]
-    ) -> None:
+        self, home: Home, clock: Clock, spend: Callable[[Record], TaskSpend], announce: Callable[[str], None],
+        tell: Callable[[Alert], None] = lambda alert: None,
+        answered: Callable[[Question, Record], None] = lambda question, after: None,
+    ) -> None:  # fmt: skip
         self._home, self._clock, self._spend, self._announce = home, clock, spend, announce
+        self._tell, self._answered = tell, answered
         self._mailbox = questions.Mailbox(home)
         self._shown: dict[str, dict[str, Any]] = {}
         self._complained: dict[str, str] = {}
@@ -87,9 +91,16 @@ class Desk:
             f"{question.task_id} asks: {question.text}{options}\n    answer with: dayshift answer {question.task_id}"
         )
 
-    def close_question(self, question: Question) -> None:
-        """Question and answer go to the archive."""
+    def close_question(self, question: Question, after: Record) -> None:
+        """Question and answer go to the archive; wherever it was asked, it is shown as closed."""
         self._mailbox.archive(question)
+        self._answered(question, after)
+
+    def tell(self, alert: Alert, record: Record | None = None) -> None:
+        """Let the person know wherever they are; a question comes with what its task has cost so far."""
+        if record is not None and alert.kind is Kind.question:
+            alert = replace(alert, text=f"{alert.text}\nSo far: {shown(self._spend(record).settled)}")
+        self._tell(alert)
 
     def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
         """Answer a command that waits, and say it on the screen too."""

@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from dayshift import decisions, fleet, refusals, verification
+from dayshift import alerts, decisions, fleet, refusals, verification
+from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.events import (
     Active,
@@ -74,8 +75,11 @@ class Desk(Protocol):
     def ask(self, question: Question) -> None:
         """Put the question to the person."""
 
-    def close_question(self, question: Question) -> None:
-        """The question is answered or needs no answer any more."""
+    def close_question(self, question: Question, after: Record) -> None:
+        """The question is answered or needs no answer any more; `after` is its task's record since then."""
+
+    def tell(self, alert: Alert, record: Record | None = None) -> None:
+        """Let the person know wherever they are; `record` is that of the alert's task."""
 
     def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
         """Answer a command that waits."""
@@ -207,6 +211,8 @@ class Orchestrator:
         before = self.records.get(record.id)
         if record == before:
             return
+        for alert in alerts.of_change(before, record, self.activity.get(record.id, ""), self._clock.now()):
+            self._desk.tell(alert, record)  # before the change is kept: after a crash it is found again, and known
         self._desk.save(record, self.activity.get(record.id, ""))
         self.records[record.id] = record
         if before is None or before.state != record.state:
@@ -215,7 +221,7 @@ class Orchestrator:
 
     def _entered(self, before: Record | None, record: Record) -> None:
         if before and isinstance(before.state, Waiting):
-            self._desk.close_question(before.questions[-1])
+            self._desk.close_question(before.questions[-1], record)
         if before and type(before.state) is not type(record.state) and not self._is_told(record):
             self._desk.say(
                 f"{record.id}: {record.state.name}{f' ({record.state.reason})' if record.state.reason else ''}"

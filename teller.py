@@ -31,10 +31,10 @@ class Teller:
             now = self._clock.now()
             await self._writer.write(lambda ledger: ledger.notify(notice.name, notice.text, now))
 
-    async def say(self, say: Callable[[str], None]) -> None:
-        """Say what was kept and not said yet."""
+    async def say(self, tell: Callable[[Notice], None]) -> None:
+        """Tell what was kept and not told yet."""
         for name, text in self._books.untold():
-            say(text)
+            tell(Notice(name, text))
             now = self._clock.now()
             await self._writer.write(lambda ledger: ledger.told(name, now))  # noqa: B023 - awaited here
 

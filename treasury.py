@@ -36,9 +36,9 @@ class Treasury:
 
     def __init__(
         self, prepared: Preparation, clock: Clock, record: Callable[[str], Record], day: Callable[[], Day | None],
-        put: Callable[[Event], None], say: Callable[[str], None],
+        put: Callable[[Event], None], say: Callable[[str], None], tell: Callable[[Notice], None],
     ) -> None:  # fmt: skip
-        self._prepared, self._clock, self._day, self._say = prepared, clock, day, say
+        self._prepared, self._clock, self._day, self._say, self._tell = prepared, clock, day, say, tell
         path = prepared.home.ledger(prepared.rehearsal)
         ledger = Ledger.open(path)
         ledger.verify()
@@ -123,7 +123,7 @@ class Treasury:
             await self.teller.tell(_clock_behind(today))
         await self._keep_outcomes(known)
         await self._archive(f"{today:%Y-%m}")
-        await self.teller.say(self._say)
+        await self.teller.say(self._tell)
 
     def _back_up(self, today: date) -> None:
         try:

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from dayshift.files import private_folder
@@ -95,6 +96,16 @@ class Home:
         return self.own / "other_use.sqlite3"
 
     @property
+    def outbox(self) -> Path:
+        """What the person is to be told, and what was told on which channel."""
+        return self.own / "outbox.sqlite3"
+
+    @property
+    def telegram(self) -> Path:
+        """What the person said over Telegram, kept before it is obeyed; which messages ask what."""
+        return self.own / "telegram.sqlite3"
+
+    @property
     def stand_ins(self) -> Path:
         """The scripts that stand in for git and the database clients."""
         return self.own / "stand-ins"
@@ -102,6 +113,14 @@ class Home:
     def ledger(self, rehearsal: bool) -> Path:
         """The spending; rehearsals have their own so that pretended money never meets a real cap."""
         return self.own / ("rehearsal.sqlite3" if rehearsal else "ledger.sqlite3")
+
+    def timeline(self, day: date, rehearsal: bool) -> Path:
+        """When the tasks of that day file entered which state."""
+        return self.own / "timeline" / f"{day}{'-rehearsal' if rehearsal else ''}.jsonl"
+
+    def picture(self, day: date, rehearsal: bool) -> Path:
+        """The day as a picture, beside its report."""
+        return self.results / f"{day}{'-rehearsal' if rehearsal else ''}-day.png"
 
     def runs(self, task_id: str) -> Path:
         return self.own / "runs" / task_id
@@ -126,7 +145,7 @@ class Home:
     def make_folders(self) -> None:
         """Make what the program writes into; what is there stays."""
         for folder in (self.workspaces, self.status, self.questions / "archive", self.logs, self.results,
-                       self.feedback, self.records, self.inbox):  # fmt: skip
+                       self.feedback, self.records, self.inbox, self.own / "timeline"):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
 
     def sockets(self) -> Path:

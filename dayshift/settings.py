@@ -10,19 +10,23 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dayshift import documents
+from dayshift.alerts import Kind
 from dayshift.documents import BadDocument, Problem
 from dayshift.home import Home
 from dayshift.values import (
     Amounts,
     CalendarDay,
     Cap,
+    ChannelUrl,
     Command,
     Count,
     Gigabytes,
     Host,
+    Id,
     PhaseName,
     PriceRow,
     ProjectName,
+    QuietHours,
     RepoPath,
     Shares,
     TimeOfDay,
@@ -145,6 +149,28 @@ class Workspace(Section):
     databases: Databases = Databases()
 
 
+class Telegram(Section):
+    """Who is heard over Telegram, and where; both are ids, for names can change hands."""
+
+    users: tuple[Id, ...] = ()
+    chats: tuple[Id, ...] = ()
+
+
+class Channel(Section):
+    """One more way to the person, as an apprise URL; `events` are the kinds of alerts it is given."""
+
+    url: ChannelUrl
+    events: tuple[Kind, ...] = tuple(Kind)
+
+
+class Notify(Section):
+    """How the person is told what happens."""
+
+    quiet: QuietHours | None = None
+    channels: tuple[Channel, ...] = ()
+    command: tuple[Command, ...] = ()
+
+
 class Settings(Section):
     """Everything a person can set, with its default."""
 
@@ -159,6 +185,8 @@ class Settings(Section):
     guard: Guard = Guard()
     limits: Limits = Limits()
     workspace: Workspace = Workspace()
+    telegram: Telegram = Telegram()
+    notify: Notify = Notify()
     prices: dict[str, PriceRow] = {}
 
 
@@ -194,6 +222,9 @@ def _from_file(path: Path) -> dict[str, Any]:
     if not (path.exists() or path.is_symlink()):
         return {}
     data, lines = documents.load(path)
+    if isinstance(data, dict) and isinstance(data.get("notify"), list):  # the short form: channels and nothing else
+        data["notify"] = {"channels": data["notify"]}
+        lines |= {("notify", "channels", *place[1:]): line for place, line in lines.items() if place[:1] == ("notify",)}
     return _checked({} if data is None else data, lines, str(path))
 
 

@@ -64,6 +64,35 @@ def _time(value: Any) -> time:
         raise ValueError(f"must be a time such as 18:00, not {value!r}") from None
 
 
+def _quiet(value: Any) -> tuple[time, time] | None:
+    """Two times of day, from which until which; None stays None."""
+    if value is None or isinstance(value, tuple):
+        return value
+    begin, dash, end = str(value).replace(" ", "").partition("-")
+    try:
+        hours = _time(begin), _time(end)
+    except ValueError:
+        hours = None
+    if not dash or hours is None or hours[0] == hours[1]:
+        raise ValueError(f"must be two times such as 22:00-07:00, not {value!r}")
+    return hours
+
+
+def _id(value: Any) -> int:
+    """A number that Telegram gave a person or a chat."""
+    if isinstance(value, bool) or not isinstance(value, int) or value == 0:
+        cure = "write the number alone; @userinfobot tells a person theirs, and a group's begins with -"
+        raise ValueError(f"must be a Telegram id, not {value!r}; {cure}")
+    return value
+
+
+def _channel_url(text: str) -> str:
+    """Where to send; a `$NAME` in it stands for that variable, so that no secret need be written down."""
+    if not re.match(r"[a-z][a-z0-9+.-]*://\S+$|\$\{?[A-Za-z_]\w*\}?$", text):
+        raise ValueError("is no URL of a channel; write one such as discord://ID/TOKEN, ntfy://TOPIC or $SLACK_URL")
+    return text
+
+
 def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -162,6 +191,9 @@ Command = Annotated[str, AfterValidator(_command)]
 Host = Annotated[str, AfterValidator(_host)]
 CalendarDay = Annotated[date, BeforeValidator(_date)]
 TimeOfDay = Annotated[time, BeforeValidator(_time)]
+QuietHours = Annotated[tuple[time, time], BeforeValidator(_quiet)]
+Id = Annotated[int, BeforeValidator(_id)]
+ChannelUrl = Annotated[str, AfterValidator(_channel_url)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 VariableName = Annotated[str, AfterValidator(_variable)]
 PhaseName = Annotated[str, AfterValidator(_phase)]

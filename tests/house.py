@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from dayshift.alerts import Alert
 from dayshift.events import (
     Answered,
     Bypassed,
@@ -81,6 +82,7 @@ class NotingDesk:
         self.asked: list[Question] = []
         self.closed: list[Question] = []
         self.replies: list[tuple[str | None, tuple[str, ...], bool]] = []
+        self.told: list[Alert] = []
         self.said: list[str] = []
         self.day: Day | None = None
 
@@ -93,8 +95,11 @@ class NotingDesk:
     def ask(self, question: Question) -> None:
         self.asked.append(question)
 
-    def close_question(self, question: Question) -> None:
+    def close_question(self, question: Question, after: Record) -> None:
         self.closed.append(question)
+
+    def tell(self, alert: Alert, record: Record | None = None) -> None:
+        self.told.append(alert)
 
     def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
         self.replies.append((request, tuple(lines), ok))

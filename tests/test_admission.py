@@ -130,7 +130,7 @@ class Desk:
     async def tell(self) -> list[str]:
         """What the person is told now."""
         said: list[str] = []
-        await self.teller.say(said.append)
+        await self.teller.say(lambda notice: said.append(notice.text))
         return [text for text in said if "watch this model" not in text]
 
     @contextmanager

@@ -154,7 +154,7 @@ def test_whatever_lies_in_a_questions_place_gives_way(office: Office, make: Call
 
 def test_a_closed_question_lies_there_no_more(office: Office) -> None:
     office.desk.ask(question())
-    office.desk.close_question(question())
+    office.desk.close_question(question(), waiting(question()))
     assert [path.name for path in office.home.questions.iterdir()] == ["archive"]
 
 

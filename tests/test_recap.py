@@ -13,8 +13,9 @@ from dayshift.booking import Admitted, Refused, Reservation
 from dayshift.budgets import Subject, windows
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home
-from dayshift.model import Tokens, Usage
+from dayshift.model import Record, Tokens, Usage
 from dayshift.money import from_usd
+from dayshift.notices import Notice
 from dayshift.preparation import Preparation
 from dayshift.prices import load_prices
 from dayshift.settings import Budget, Settings
@@ -162,6 +163,16 @@ def prepared(home: Home, rehearsal: bool = False) -> Preparation:
     )  # fmt: skip
 
 
+def opened(facts: Preparation, clock: FakeClock, said: list[str]) -> Treasury:
+    """A treasury that nobody works in; what it tells is said."""
+
+    def tell(notice: Notice) -> None:
+        said.append(notice.text)
+
+    nobody: dict[str, Record] = {}
+    return Treasury(facts, clock, nobody.__getitem__, lambda: None, lambda event: None, said.append, tell)
+
+
 def looked(home: Home, at: datetime, during: Callable[[Treasury], None] = lambda _: None, **kind: bool) -> list[str]:
     """What a daemon says that is opened at that moment, looks twice, and is closed."""
     clock = FakeClock()
@@ -169,7 +180,7 @@ def looked(home: Home, at: datetime, during: Callable[[Treasury], None] = lambda
     clock.time = at
 
     async def live() -> None:
-        treasury = Treasury(prepared(home, **kind), clock, lambda _: None, lambda: None, lambda _: None, said.append)  # type: ignore[arg-type,return-value]
+        treasury = opened(prepared(home, **kind), clock, said)
         await treasury.look([])
         during(treasury)
         await treasury.look([])
@@ -220,7 +231,7 @@ def test_a_request_still_under_way_at_the_turn_is_waited_for(home: Home, ledger:
     clock.time = datetime(2026, 11, 1, tzinfo=UTC)
 
     async def live() -> None:
-        treasury = Treasury(prepared(home), clock, lambda _: None, lambda: None, lambda _: None, said.append)  # type: ignore[arg-type,return-value]
+        treasury = opened(prepared(home), clock, said)
         open_ones[:] = [reserve(ledger, date(2026, 10, 31), "2")]
         await treasury.look([])
         settle(treasury)

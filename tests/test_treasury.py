@@ -51,7 +51,15 @@ class Office:
             tools=toolchain.detect("/usr/bin", Path("/nonexistent")), credential={}, upstream="", provider="anthropic",
             subscription=self.subscription, environment={}, rehearsal=False,
         )  # fmt: skip
-        return Treasury(prepared, self.clock, self.records.__getitem__, self.day, lambda event: None, self.said.append)
+        return Treasury(
+            prepared,
+            self.clock,
+            self.records.__getitem__,
+            self.day,
+            lambda event: None,
+            self.said.append,
+            lambda notice: self.said.append(notice.text),
+        )
 
     def day(self) -> Day | None:
         return Day(NINE.date(), "/projects/shop", (), max_cost=self.day_file_cap)

@@ -67,7 +67,7 @@ class Till:
             reader.feed(chunk)
         assert reader.complete
         await self.admission.settle(booking, reader.usage(), "req")
-        await self.teller.say(self.said.append)
+        await self.teller.say(lambda notice: self.said.append(notice.text))
         row = self.books.connection.execute("SELECT cost FROM request WHERE id = ?", (booking,)).fetchone()
         return int(row[0])
 
