@@ -20,10 +20,13 @@ class Request:
     content: dict[str, Any]
 
 
-def submit(home: Home, content: dict[str, Any]) -> str:
-    """Leave a request; it is on disk when this returns, and done by the daemon that runs or by the next one."""
+def submit(home: Home, content: dict[str, Any], name: str | None = None) -> str:
+    """Leave a request; it is on disk when this returns, and done by the daemon that runs or by the next one.
+
+    Left once more under the same name it is the same request.
+    """
     home.inbox.mkdir(parents=True, exist_ok=True)
-    name = f"{time.time_ns()}-{os.getpid()}"
+    name = name or f"{time.time_ns()}-{os.getpid()}"
     files.write_json(home.inbox / f"{name}.json", content)
     return name
 
@@ -51,6 +54,20 @@ def done(home: Home, name: str, reply: list[str], ok: bool) -> None:
     """Answer a request and take it away."""
     files.write_json(home.inbox / f"{name}{REPLY_SUFFIX}", {"ok": ok, "lines": reply}, durable=False)
     (home.inbox / f"{name}.json").unlink(missing_ok=True)
+
+
+def replies(home: Home, prefix: str) -> list[tuple[str, bool, list[str]]]:
+    """The daemon's answers to the requests whose names begin so, with these names; they stay until forgotten."""
+    found = []
+    for path in sorted(home.inbox.glob(f"{prefix}*{REPLY_SUFFIX}")):
+        if isinstance(answer := files.read_json(path), dict):
+            found.append((path.stem, bool(answer["ok"]), list(answer["lines"])))
+    return found
+
+
+def forget(home: Home, name: str) -> None:
+    """Take the daemon's answer to that request away."""
+    (home.inbox / f"{name}{REPLY_SUFFIX}").unlink(missing_ok=True)
 
 
 def reply(home: Home, name: str, seconds: float) -> tuple[bool, list[str]] | None:

@@ -41,6 +41,17 @@ def test_a_broken_request_is_set_aside_and_holds_up_nobody(home: Home, content: 
     assert (home.inbox / "1-1.broken").read_bytes() == content
 
 
+def test_the_same_name_is_the_same_request_and_its_answer_stays_until_it_is_forgotten(home: Home) -> None:
+    for _ in range(2):
+        assert inbox.submit(home, {"kind": "report"}, "telegram-1") == "telegram-1"
+    assert [request.name for request in inbox.pending(home)] == ["telegram-1"]
+    inbox.done(home, inbox.submit(home, {"kind": "stop"}), ["stopping"], True)
+    inbox.done(home, "telegram-1", ["written"], False)
+    assert inbox.replies(home, "telegram-") == inbox.replies(home, "telegram-") == [("telegram-1", False, ["written"])]
+    inbox.forget(home, "telegram-1")
+    assert inbox.replies(home, "telegram-") == []
+
+
 def test_a_home_without_an_inbox_has_no_requests(home: Home) -> None:
     assert inbox.pending(home) == []
 
