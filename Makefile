@@ -2,6 +2,8 @@
 .PHONY: setup demo test check bench histories
 
 PYTHON = .venv/bin/python
+# Compiled modules are kept: the tests start hundreds of interpreters.
+export PYTHONDONTWRITEBYTECODE =
 
 setup:
 	@./setup.sh
@@ -22,4 +24,4 @@ histories: setup
 	@DAYSHIFT_HISTORIES=$${DAYSHIFT_HISTORIES:-10000} $(PYTHON) -m pytest -p no:xdist -s tests/test_histories_of_money.py
 
 bench: setup
-	@for each in ledger guard sandbox gateway commands daemon transcripts; do $(PYTHON) -m bench.$$each || exit 1; done
+	@for each in ledger guard sandbox gateway commands daemon dialogue transcripts; do $(PYTHON) -m bench.$$each || exit 1; done

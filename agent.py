@@ -11,6 +11,7 @@ from dayshift.clock import rfc3339
 from dayshift.evasion import Evasions, Place
 from dayshift.events import Active, Denied, Overdue, Prepared, RunEnded, Verified
 from dayshift.git import GitError
+from dayshift.markdown import clean
 from dayshift.model import Ask, Exit, Finding, Record, Who
 from dayshift.spool import MARK, Ended, LaunchFailed, Spool
 from dayshift.stream import Stream
@@ -19,6 +20,7 @@ from dayshift.workspace import Tampered, Workspace
 from enclosure import Enclosure, SetupFailed, Surroundings
 
 LOOK_SECONDS = 0.1  #: how often a run's files are looked at
+LAST_LOOK_SECONDS = 0.01  #: and after its closing word: a person may wait for what it ended with
 RESULT_GRACE = 30.0  #: after its closing word the CLI has this long to exit
 
 
@@ -59,12 +61,15 @@ class Agent:
         await self.enclosure.open()
         self._prepared(base)
         try:
-            argv = self.enclosure.run(self.session, self.resuming, model, max_output_tokens)
-            order = (argv, {MARK: self.enclosure.mark}, prompt, self._stream_file, seconds, self.around.bounds)
-            await asyncio.to_thread(self.spool.launch, *order, self.workspace.folder)
+            await asyncio.to_thread(self._begin, model, prompt, seconds, max_output_tokens)
         except (LaunchFailed, OSError) as error:
             raise SetupFailed(str(error)) from error
         self.launched = True
+
+    def _begin(self, model: str, prompt: str, seconds: float, max_output_tokens: int) -> None:
+        argv = self.enclosure.run(self.session, self.resuming, model, max_output_tokens)
+        order = (argv, {MARK: self.enclosure.mark}, prompt, self._stream_file, seconds, self.around.bounds)
+        self.spool.launch(*order, self.workspace.folder)
 
     def _prepared(self, base: str) -> None:
         self.around.put(Prepared(self.record.id, self.record.runs, base, self.enclosure.layers))
@@ -143,22 +148,31 @@ class Agent:
         self.touch()
         stream = Stream(self._stream_file, self.spool.offset)
         overdue = False
-        while (ended := self.spool.ended()) is None:
+        while (ended := self._ended()) is None:
             self._take_in(stream.lines())
             self._hear()
             overdue = overdue or self._check_overdue()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LAST_LOOK_SECONDS if self.result else LOOK_SECONDS)
         self._take_in(stream.lines(final=True))
         self._hear()
         await asyncio.to_thread(self.spool.reap, self.enclosure.mark)
         await self.enclosure.close()
         held = self.around.gateway.time_held(self.record.id)
-        seconds = self.spool.seconds(self.around.clock.now())
+        seconds = self._seconds
         found = await asyncio.to_thread(self._audit)
         commit, unkept = await asyncio.to_thread(self._keep)
         exit = replace(self._exit(ended, (*(found or ()), *unkept), audited=found is not None), held=held)
         self.around.sight.ended(self.record.id, finished=_came_to_an_end(exit))
         self.around.put(RunEnded(self.record.id, exit, seconds, commit))
+
+    def _ended(self) -> Ended | None:
+        """How the run ended, or None while it goes on."""
+        return self.spool.ended()
+
+    @property
+    def _seconds(self) -> float:
+        """How long it has gone on."""
+        return self.spool.seconds(self.around.clock.now())
 
     def _take_in(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -174,6 +188,8 @@ class Agent:
         match fact:
             case claude_code.Said(text):
                 self._show(text)
+            case claude_code.Used(tool) if tool == claude_code.QUESTION_TOOL:
+                pass  # what it was at until it asked says more
             case claude_code.Used(tool, subject):  # the guard writes tool calls into the log, with its verdict
                 self._announce(f"{tool}: {subject}")
             case claude_code.Retrying(status, attempt):
@@ -193,7 +209,7 @@ class Agent:
     def log(self, text: str) -> None:
         """One entry of the task's readable log."""
         with (self.around.home.logs / f"{self.record.id}.log").open("a") as file:
-            file.write(f"{rfc3339(self.around.clock.now())} run {self.record.runs}: {text}\n")
+            file.write(f"{rfc3339(self.around.clock.now())} run {self.record.runs}: {clean(text)}\n")
 
     def _check_overdue(self) -> bool:
         """Report a run that says nothing for too long, or does not exit after its closing word. True once reported."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from agent import Agent
-from dayshift import decisions, files, git, quarantine, workspace
+from dayshift import decisions, files, git, quarantine, visits, workspace
 from dayshift.disposal import discard
 from dayshift.events import RunEnded
 from dayshift.model import Exit, Record
 from dayshift.spool import Spool
 from enclosure import SetupFailed, Surroundings
+from visit import Visited
 
 log = logging.getLogger("dayshift.crew")
 
@@ -124,7 +125,8 @@ class Crew:
 
     def _agent(self, record: Record) -> Agent:
         place = workspace.Workspace(self._around.home.workspace(record.id), git.find(Path(record.project)))
-        agent = Agent(self._around, record, place, self._spool(record))
+        kind = Visited if visits.is_open(record) else Agent
+        agent = kind(self._around, record, place, self._spool(record))
         self._agents[record.id] = agent
         return agent
 

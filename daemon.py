@@ -11,8 +11,8 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
+from counter import Counter
 from crew import Crew
 from dayshift import (
     alerts,
@@ -21,23 +21,25 @@ from dayshift import (
     decisions,
     files,
     git,
+    guidance,
     inbox,
     instructions,
     records,
-    report,
     script,
     stand_ins,
+    visits,
     workspace,
 )
 from dayshift.clock import Clock, SystemClock, day_of, rfc3339
 from dayshift.databases import Wanted
 from dayshift.disposal import discard
 from dayshift.documents import BadDocument
-from dayshift.events import HandedIn, NetworkRefused, Order, Ordered, StopAsked, Tick
+from dayshift.events import HandedIn, NetworkRefused, StopAsked, Tick
 from dayshift.exchange import Upstream
 from dayshift.gate import Gate
 from dayshift.gateway import Gateway
 from dayshift.guard.judge import judge
+from dayshift.guidance import Delivery
 from dayshift.holder.bounds import GB, Bounds
 from dayshift.home import Home
 from dayshift.hook import Hook
@@ -46,7 +48,9 @@ from dayshift.model import Day, Record, Refused
 from dayshift.network import AllowList
 from dayshift.notices import Notice
 from dayshift.preparation import Preparation
+from dayshift.redaction import Redaction
 from dayshift.rehearsal import Rehearsal
+from dayshift.report import DayFacts
 from dayshift.second_sight import SecondSight
 from dayshift.spool import Spool
 from dayshift.states import Parked, ParkReason
@@ -54,8 +58,11 @@ from dayshift.tree import Tree
 from dayshift.tunnel import Tunnel, beyond
 from dayshift.watch import watching
 from desk import Desk, keep_plan, kept_day
+from dusk import Dusk
 from enclosure import SetupFailed, Surroundings, mark
 from evening import gather
+from handover import Handover
+from switchboard import Switchboard
 from treasury import Treasury
 
 if TYPE_CHECKING:  # handed in: the Orchestrator starts the daemon, and modules that import each other are none
@@ -69,13 +76,17 @@ LOCK_PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds
 
 
 @contextmanager
-def only_one(home: Home, rehearsal: bool) -> Iterator[None]:
-    """Own the home for the block; files.Locked if another daemon does. Who owns it stands in daemon.json."""
+def only_one(home: Home, rehearsal: bool) -> Iterator[Mapping[str, Any] | None]:
+    """Own the home for the block; files.Locked if another daemon does. Who owns it stands in daemon.json.
+
+    Yields what is left there of an earlier daemon, which then ended without a word.
+    """
     with files.lock(home.daemon_lock, patience=LOCK_PATIENCE):
+        earlier = files.read_json(home.daemon_facts)
         facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
         files.write_json(home.daemon_facts, facts)
         try:
-            yield
+            yield earlier if isinstance(earlier, dict) else None
         finally:
             home.daemon_facts.unlink(missing_ok=True)
 
@@ -88,19 +99,36 @@ class Daemon:
     ) -> None:
         self._prepared, self._clock = prepared, clock
         self._home, self._settings = prepared.home, prepared.settings
-        self._desk = Desk(self._home, self._clock, lambda record: self._treasury.spend(record), announce)
+        self._redaction = Redaction.of(prepared.settings, prepared.environment)
+        redacted = self._redaction.redacted
+        self._desk = Desk(
+            self._home, self._clock, lambda record: self._treasury.spend(record), lambda text: announce(redacted(text)),
+            lambda alert: self._switchboard.tell(alert),
+            lambda question, after: self._switchboard.answered(question, after), self._settings.timezone,
+        )  # fmt: skip
         self._changed = asyncio.Event()
         self._rehearsal = Rehearsal() if prepared.rehearsal else None
         self._orchestrator = orchestrator(
             self._clock, self._make_crew, self._desk, lambda: str(uuid.uuid4()), self._settings.max_agents,
             self._settings.guard.halt_after, prepared.rehearsal,
         )  # fmt: skip
+        self._switchboard = Switchboard(
+            prepared, clock, lambda: self._orchestrator.records, lambda: self._treasury.standings(),
+            lambda: self._treasury.today, self._desk.say, lambda: self._changed.set(),
+        )  # fmt: skip
         self._beyond = beyond()
         self._cast_already: set[str] = set()
-        self._taken: set[str] = set()
+        self._handover = Handover(self._home, self._clock, self._orchestrator.put, self._desk.reply)
         self._interrupts = 0
         self._last_day: date | None = None
-        self._reported: date | None = None
+        self._dusk = Dusk(
+            self._home, self._clock, self._settings.timezone, self._settings.report_at,
+            lambda: self._orchestrator.records.values(), self._facts, self._desk.tell, self._is_drawn,
+        )  # fmt: skip
+        self._counter = Counter(
+            self._home, clock, self._orchestrator, self._handover, self._desk.reply, self._dusk.write,
+            lambda: self._gate.doubt(),
+        )  # fmt: skip
 
     # --- the parts -----------------------------------------------------------------------------------
 
@@ -111,12 +139,13 @@ class Daemon:
             orchestrator.put, self._desk.say, self._tell_of_money,
         )  # fmt: skip
         self._sight = SecondSight(self._judge, self._note, orchestrator.put, self._clock)
+        self._delivery = Delivery(lambda task_id: orchestrator.records[task_id], self._note, orchestrator.put)
         self._hook = Hook(self._judge, self._sight, self._answer_for, self._begun, self._note, orchestrator.put,
-                          self._clock)  # fmt: skip
+                          self._clock, self._delivery.beside, self._is_visited)  # fmt: skip
         self._gate = Gate(self._clock, orchestrator.put)
         self._gateway = Gateway(
             self._treasury.admission, self._hook, claude_code.HOOK_PATH, self._upstream, self._gate, self._clock,
-            self._keep_plan, sight=self._sight, tunnel=self._tunnel,
+            self._keep_plan, sight=self._sight, tunnel=self._tunnel, passing=self._delivery.passing,
         )  # fmt: skip
         self._crew = Crew(
             self._surroundings(orchestrator), self._compose,
@@ -172,6 +201,9 @@ class Daemon:
         self._crew.touch(task_id)
         self._crew.note(task_id, text)
 
+    def _is_visited(self, task_id: str) -> bool:
+        return visits.is_open(self._orchestrator.records[task_id])
+
     def _answer_for(self, task_id: str, tool_input: Mapping[str, Any]) -> str | None:
         """The person's answer to this very call, if there is one: the latest question's."""
         record = self._orchestrator.records[task_id]
@@ -199,13 +231,17 @@ class Daemon:
     def _compose(self, record: Record, project: git.Repository, base: str, resuming: bool) -> str:
         """What the run is told: the whole task at first, later only what is new."""
         self._hook.begin(record.id)
+        self._delivery.begin(record)
+        said = guidance.prompt(record)
         if resuming:
-            return record.say if record.say is not None else decisions.GO_ON
+            earlier = record.say if record.say is not None or said else decisions.GO_ON
+            return "\n\n".join(filter(None, [earlier, said]))
         context = {path: workspace.read_at(project, base, path) for path in record.task.context_files}
         places = instructions.Places(self._home.workspace(record.id))
         try:
             parts = instructions.read_documents(self._home)
-            return instructions.render(record.task, context, parts, places, record.say or "")
+            whole = instructions.render(record.task, context, parts, places, record.say or "")
+            return f"{whole}\n\n{said}" if said else whole
         except BadDocument as error:
             raise SetupFailed(str(error)) from error
 
@@ -223,21 +259,29 @@ class Daemon:
         self._restore()
         if day is not None:
             self._orchestrator.put(HandedIn(day))
-        with self._signals(), watching([self._home.questions, self._home.inbox], self._changed):
-            waker = asyncio.create_task(self._wake(), name="waker")
-            try:
-                await self._until_over(once, waker)
-            finally:
-                waker.cancel()
-                await self._end()
-        return self._conclude()
+        try:
+            with self._signals(), watching([self._home.questions, self._home.inbox], self._changed):
+                await self._switchboard.open()
+                await self._until_over(once)
+            return await self._conclude()
+        finally:
+            await self._switchboard.close()
 
-    async def _until_over(self, once: bool, waker: asyncio.Task[None]) -> None:
+    def mourn(self, earlier: Mapping[str, Any]) -> None:
+        """Tell the person that the daemon before this one ended without a word; `earlier` is what is left of it."""
+        self._desk.tell(alerts.of_death(earlier, self._clock.now(), self._settings.timezone))
+
+    async def _until_over(self, once: bool) -> None:
         """Until the Orchestrator is done; if the waker dies, so does the daemon, for nobody would hear the person."""
+        waker = asyncio.create_task(self._wake(), name="waker")
         work = asyncio.create_task(self._orchestrator.run(once), name="orchestrator")
-        finished, _ = await asyncio.wait({work, waker}, return_when=asyncio.FIRST_COMPLETED)
-        for task in finished:
-            task.result()
+        try:
+            finished, _ = await asyncio.wait({work, waker}, return_when=asyncio.FIRST_COMPLETED)
+            for task in finished:
+                task.result()
+        finally:
+            waker.cancel()
+            await self._end()
 
     def _restore(self) -> None:
         """Take up what an earlier daemon left. Rehearsed and real tasks never meet: each kind has its own daemon."""
@@ -265,9 +309,9 @@ class Daemon:
     async def _wake(self) -> None:
         """Look at the files whenever they change, and every second in any case."""
         while True:
+            self._changed.clear()  # before the look: what changes during it wakes us again
             self._look()
             await self._treasury.look(self._orchestrator.records.values())
-            self._changed.clear()
             try:
                 async with asyncio.timeout(RESCAN_SECONDS):
                     await self._changed.wait()
@@ -275,55 +319,19 @@ class Daemon:
                 self._orchestrator.put(Tick())
 
     def _look(self) -> None:
-        for request in inbox.pending(self._home):
-            if request.name not in self._taken:
-                self._taken.add(request.name)
-                self._serve_request(request)
+        self._switchboard.look()
+        self._counter.look()
         known = self._orchestrator.records.values()
         self._desk.look_for_answers(known, self._orchestrator.put)
         self._desk.refresh(known, self._orchestrator.activity)
         self._look_at_clock()
 
-    def _serve_request(self, request: inbox.Request) -> None:
-        try:
-            self._obey(request.name, request.content)
-        except (KeyError, TypeError, ValueError) as error:
-            self._desk.reply(request.name, [f"the request cannot be read ({type(error).__name__}: {error})"], ok=False)
-
-    def _obey(self, name: str, content: dict[str, Any]) -> None:
-        match content.get("kind"):
-            case "day":
-                self._orchestrator.put(HandedIn(records.day_from_json(content["day"]), name))
-            case "order":
-                self._order(Order(content["order"]), content.get("task"), name)
-            case "stop":
-                self._stop(drain=bool(content.get("drain")), now=bool(content.get("now")))
-                self._desk.reply(name, ["stopping"], ok=True)
-            case "report":
-                self._desk.reply(name, [str(self.write_report())], ok=True)
-            case kind:
-                self._desk.reply(name, [f"this daemon knows no request {kind!r}"], ok=False)
-
-    def _order(self, order: Order, task_id: str | None, request: str) -> None:
-        if order in (Order.resume, Order.retry):
-            self._gate.doubt()  # the person may have cured what keeps it closed: one request finds out
-        self._orchestrator.put(Ordered(order, task_id, request))
-
-    def _stop(self, drain: bool, now: bool) -> None:
-        self._orchestrator.put(StopAsked(drain))
-        if now:
-            self._orchestrator.abandon()
-
     def _look_at_clock(self) -> None:
-        now = self._clock.now()
         today = self._treasury.today
         if self._last_day is not None and today > self._last_day:
             self._orchestrator.day_changed()
         self._last_day = today
-        local = now.astimezone(ZoneInfo(self._settings.timezone))
-        if local.time() >= self._settings.report_at and self._reported != local.date() and self._orchestrator.records:
-            self._reported = local.date()
-            self.write_report()
+        self._dusk.look()
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -349,6 +357,7 @@ class Daemon:
 
     async def _end(self) -> None:
         await self._crew.close()
+        await self._handover.close()
         await self._gateway.close()
         await self._treasury.close(self._orchestrator.records.values())
         if self._rehearsal:
@@ -356,20 +365,26 @@ class Daemon:
         with suppress(OSError):  # agents that go on without the daemon still have theirs
             self._home.sockets().rmdir()
 
-    def _conclude(self) -> int:
+    async def _conclude(self) -> int:
         self._desk.refresh(self._orchestrator.records.values(), self._orchestrator.activity)
-        path = self.write_report()
-        self._desk.say(f"report: {path}")
+        self._desk.say(f"report: {await self._dusk.end()}")
         self._treasury.let_go()
         return decisions.exit_code(self._orchestrator.records.values())
 
-    def write_report(self) -> Path:
-        """The report of the day at hand, written anew."""
+    def _facts(self) -> DayFacts:
+        """What the report of the day at hand says now."""
         known = self._orchestrator.records
         day = self._orchestrator.day.date if self._orchestrator.day else self._today(self._clock.now())
         _, dirty = kept_day(self._home)
         rehearsal, timezone = self._prepared.rehearsal, self._settings.timezone
-        return report.write(self._home, gather(self._home, day, known, self._treasury, timezone, rehearsal, dirty))
+        return gather(self._home, day, known, self._treasury, timezone, rehearsal, dirty)
+
+    @property
+    def _is_drawn(self) -> bool:
+        """Whether the day is drawn, which takes two seconds: for whoever is sent the picture."""
+        notify, environment = self._settings.notify, self._prepared.environment
+        tokens = {"TELEGRAM_BOT_TOKEN", "DISCORD_WEBHOOK_URL"} & {*environment}
+        return bool(tokens or notify.channels or notify.command)
 
     def _today(self, now: datetime) -> date:
         return day_of(now, self._settings.timezone)
@@ -384,11 +399,11 @@ def serve(
 ) -> int:
     """Run the daemon in this process until the day is over; files.Locked if one owns the home."""
     prepared.home.make_folders()
-    with only_one(prepared.home, prepared.rehearsal):
-        _log_to(prepared.home.logs / "daemon.log")
+    with only_one(prepared.home, prepared.rehearsal) as earlier:
+        _log_to(prepared.home.logs / "daemon.log", Redaction.of(prepared.settings, prepared.environment))
         if prepared.rehearsal:
             _forget_pretended_spending(prepared.home)
-        return asyncio.run(_run(orchestrator, prepared, day, once, announce))
+        return asyncio.run(_run(orchestrator, prepared, day, once, announce, earlier))
 
 
 async def _run(
@@ -397,20 +412,27 @@ async def _run(
     day: Day | None,
     once: bool,
     announce: Callable[[str], None],
+    earlier: Mapping[str, Any] | None,
 ) -> int:
-    return await Daemon(orchestrator, prepared, announce, SystemClock()).run(day, once)
+    daemon = Daemon(orchestrator, prepared, announce, SystemClock())
+    if earlier is not None:
+        daemon.mourn(earlier)
+    return await daemon.run(day, once)
 
 
 def _forget_pretended_spending(home: Home) -> None:
     """Every rehearsal begins with full caps, unless it goes on with tasks of the one before."""
     known, _ = records.load_all(home)
     if not any(record.rehearsal and not record.ended for record in known.values()):
-        for path in home.own.glob(f"{home.ledger(rehearsal=True).name}*"):
-            path.unlink()
+        for file in (home.ledger(rehearsal=True), home.outbox(rehearsal=True)):
+            for path in home.own.glob(f"{file.name}*"):
+                path.unlink()
 
 
-def _log_to(path: Path) -> None:
+def _log_to(path: Path, redaction: Redaction) -> None:
     logging.basicConfig(
         filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(redaction)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

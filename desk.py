@@ -7,12 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dayshift import files, git, inbox, limits, questions, records, workspace
-from dayshift.alerts import Alert, Kind
+from dayshift import files, git, inbox, limits, questions, records, timeline, workspace
+from dayshift.alerts import Alert, Kind, of_limit
 from dayshift.clock import Clock, rfc3339
 from dayshift.events import Answered, Event
 from dayshift.home import Home
-from dayshift.limits import PlanWindow
+from dayshift.limits import Limit, PlanWindow
+from dayshift.markdown import clean
 from dayshift.model import Day, Question, Record
 from dayshift.money import shown, to_usd
 from dayshift.states import Waiting
@@ -46,20 +47,28 @@ class Desk:
     def __init__(
         self, home: Home, clock: Clock, spend: Callable[[Record], TaskSpend], announce: Callable[[str], None],
         tell: Callable[[Alert], None] = lambda alert: None,
-        answered: Callable[[Question, Record], None] = lambda question, after: None,
+        answered: Callable[[Question, Record], None] = lambda question, after: None, timezone: str = "UTC",
     ) -> None:  # fmt: skip
         self._home, self._clock, self._spend, self._announce = home, clock, spend, announce
-        self._tell, self._answered = tell, answered
+        self._tell, self._answered, self._timezone = tell, answered, timezone
         self._mailbox = questions.Mailbox(home)
         self._shown: dict[str, dict[str, Any]] = {}
         self._complained: dict[str, str] = {}
+        self._noted: dict[str, timeline.Entry] = {}
 
     # --- what the Orchestrator asks for ----------------------------------------------------------------
 
     def save(self, record: Record, activity: str) -> None:
         """Make the record durable, then show the status."""
         records.save(self._home, record)
+        self._note(record)
         self._show(record, activity)
+
+    def _note(self, record: Record) -> None:
+        entry = timeline.entry_of(record)
+        if self._noted.get(record.id) != entry:
+            self._noted[record.id] = entry
+            timeline.note(self._home, record)
 
     def refresh(self, known: Iterable[Record], activity: dict[str, str]) -> None:
         """Show what changed without a change of state: cost, activity. Also an answer that is booked after the end."""
@@ -87,9 +96,8 @@ class Desk:
         if not self._mailbox.lies_open(question):
             self._mailbox.publish(question)
         options = "".join(f"\n    {number}. {option}" for number, option in enumerate(question.options, 1))
-        self.say(
-            f"{question.task_id} asks: {question.text}{options}\n    answer with: dayshift answer {question.task_id}"
-        )
+        text = clean(question.text).replace("\n", "\n    ")  # none of its lines can be taken for one of ours
+        self.say(f"{question.task_id} asks: {text}{options}\n    answer with: dayshift answer {question.task_id}")
 
     def close_question(self, question: Question, after: Record) -> None:
         """Question and answer go to the archive; wherever it was asked, it is shown as closed."""
@@ -109,8 +117,18 @@ class Desk:
         for line in lines:
             self.say(line)
 
+    def limited(self, limit: Limit) -> None:
+        """Tell the person, here and wherever they are, that the provider serves nobody now."""
+        self.say(f"the provider serves no agent now: {limit.kind}: {limit.words}")
+        self._tell(of_limit(limit, self._clock.now(), self._timezone))
+
+    def waits(self, task_id: str) -> bool:
+        """Whether somebody is there to be let into that task's session."""
+        return files.is_locked(self._home.visitor(task_id))
+
     def say(self, text: str) -> None:
-        """Tell the person something that happened."""
+        """Tell the person something that happened; nothing in it steers a terminal, whoever wrote a part of it."""
+        text = clean(text)
         log.info("%s", text)
         self._announce(text)
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import claude_code, databases, files, network, verification
+from dayshift import claude_code, databases, files, network, verification, visits
 from dayshift.clock import Clock
 from dayshift.events import Event
 from dayshift.gateway import Gateway
@@ -185,16 +185,18 @@ class Enclosure:
             return Unfenced(self.workspace.repo, self.workspace.home, self._environment(0)).argv(command)
         return self._sandbox(0, reach_model=False).argv(command)
 
-    def run(self, session: str, resuming: bool, model: str, max_output_tokens: int) -> list[str]:
-        """A whole run: the CLI, the relay to its gateway, and the sandbox round both."""
+    def run(self, session: str, resuming: bool, model: str, max_output_tokens: int, prompt: str = "") -> list[str]:
+        """A whole run: the CLI, the relay to its gateway, and the sandbox round both. A visit is told by its words."""
         cli = claude_code.INSIDE if self.around.sandboxed else self.around.cli
-        command = claude_code.command(cli, session, resuming, model, self.around.tools, [self.workspace.folder])
+        compose = claude_code.interactive if visits.is_open(self.record) else claude_code.command
+        command = compose(cli, session, resuming, model, self.around.tools, [self.workspace.folder])
+        words = ["--", prompt] if prompt and not resuming else []
         if self.around.sandboxed:
-            return self._sandbox(max_output_tokens, reach_model=True).argv(command, status=True)
+            return self._sandbox(max_output_tokens, reach_model=True).argv([*command, *words], status=True)
         port = free_port()
         environment = self._environment(max_output_tokens, port)
         unfenced = Unfenced(self.workspace.repo, self.workspace.home, environment, self._sockets, port)
-        return unfenced.argv([*command, *claude_code.settings_file(port)])
+        return unfenced.argv([*command, *claude_code.settings_file(port), *words])
 
     def _sandbox(self, max_output_tokens: int, reach_model: bool) -> Sandbox:
         return Sandbox(
@@ -211,8 +213,13 @@ class Enclosure:
         words = claude_code.environment(max_output_tokens, self.around.subscription, port) if max_output_tokens else {}
         path = ":".join(map(str, self.around.toolchain.path)) or "/usr/bin:/bin"
         return {**self.around.environment, **self.around.toolchain.environment, "LANG": "C.UTF-8", "TERM": "dumb",
-                "PATH": path, **words, **(network.variables(PROXY_PORT) if self._hosts else {}),
+                "PATH": path, **words, **self._screen, **(network.variables(PROXY_PORT) if self._hosts else {}),
                 MARK: self.mark}  # fmt: skip
+
+    @property
+    def _screen(self) -> dict[str, str]:
+        """What a visit's CLI knows of the person's terminal."""
+        return claude_code.screen(kind) if (kind := visits.terminal(self.record)) else {}
 
     def _shown(self, with_cli: bool) -> dict[Path, Path]:
         """Folders of the project that git ignores but builds need, at their own place and in the worktree; the CLI."""

@@ -42,6 +42,7 @@ def gather(
         started_at=min((r.started_at for r in mine if r.started_at), default=None),
         ended_at=max((r.state.since for r in mine), default=None) if decisions.over(mine) else None,
         timezone=timezone, budgets=tuple(map(_budget, treasury.standings())), overruns=_overruns(ledger, day, mine),
+        picture=drawn.name if (drawn := home.picture(day, rehearsal)).exists() else "",
     )  # fmt: skip
 
 

@@ -9,32 +9,38 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from dayshift import alerts, decisions, fleet, refusals, verification
+from dayshift import alerts, decisions, fleet, refusals, verdict, verification, visits
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.events import (
     Active,
     Answered,
+    AttachAsked,
     Bypassed,
     CapReached,
     Denied,
     Event,
+    Guided,
     HandedIn,
+    Heard,
     NetworkRefused,
+    Opened,
     Order,
     Ordered,
     Overdue,
     Prepared,
     ProviderLimited,
+    Reviewed,
     RunEnded,
     StopAsked,
     Tick,
     Verified,
 )
 from dayshift.limits import Limit
-from dayshift.model import Day, Question, Record
+from dayshift.model import Day, Exit, Guidance, Question, Record
 from dayshift.money import Pico
-from dayshift.states import Ending, Parked, ParkReason, Running, Verifying, Waiting
+from dayshift.reception import Reception
+from dayshift.states import Ending, Parked, ParkReason, Running, Verifying, Visit, Waiting
 
 log = logging.getLogger("dayshift")
 
@@ -84,6 +90,12 @@ class Desk(Protocol):
     def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
         """Answer a command that waits."""
 
+    def limited(self, limit: Limit) -> None:
+        """Tell the person that the provider serves nobody now, and until when."""
+
+    def waits(self, task_id: str) -> bool:
+        """Whether somebody is there to be let into that task's session."""
+
     def say(self, text: str) -> None:
         """Tell the person something that happened."""
 
@@ -99,6 +111,7 @@ class Orchestrator:
         self._max_agents, self._halt_after, self._rehearsal = max_agents, halt_after, rehearsal
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
         self._crew = crew(self)
+        self._reception = Reception(desk, new_session)
         self._stopping = False
         self._draining = False
         self._abandoned = False
@@ -159,10 +172,16 @@ class Orchestrator:
                 self._take_in(day, request)
             case Ordered(order, task_id, request):
                 self._obey(order, task_id, request)
+            case Reviewed():
+                self._review(event)
             case StopAsked(drain):
                 self._stop(drain)
+            case Guided(task_id, guidance, request):
+                self._guide(task_id, guidance, request)
             case Answered(answer) if answer.task_id in self.records:
                 self._become(decisions.answered(self.records[answer.task_id], answer, now))
+            case AttachAsked():
+                self._make_way(event)
             case Active(task_id, text):
                 self.activity[task_id] = text
             case ProviderLimited(limit):
@@ -184,27 +203,34 @@ class Orchestrator:
             case Bypassed(_, bypass):
                 self._desk.say(f"{record.id}: the guard was bypassed: {bypass.command}")
                 self._end(decisions.bypassed(record, bypass, now))
+            case Opened():
+                self._reception.opened(record.id)
+            case Heard(_, numbers):
+                self._become(decisions.heard(record, numbers))
             case NetworkRefused(_, refused):
                 self._become(replace(record, refused=refusals.counted(record.refused, refused)))
             case CapReached(_, window, detail):
                 parked = decisions.ending(record, Ending.parked, f"{window}: {detail}", ParkReason.cap)
                 if parked != record:  # each request of a fan-out is refused; it is said once
                     self._desk.say(f"{record.id}: {window} is reached: {detail}")
+                    self._desk.tell(alerts.of_cap(record, window, detail, now))
                 self._become(parked)
             case Overdue(_, run, detail) if record.runs == run:
                 self._end(decisions.ending(record, Ending.silent, detail))
                 if isinstance(record.state, Running) and record.state.ending is Ending.parked:
                     self._crew.stop(record.id)  # it was left to end by itself, and does not
             case RunEnded():
-                self._run_ended(record, decisions.after_run(record, event, now))
+                self._run_ended(record, decisions.after_run(record, event, now), event.exit)
             case Verified(_, checks):
                 told, summary = verification.told(checks), verification.summary(checks)
                 self._become(decisions.after_checks(record, event, told, summary, now))
 
-    def _run_ended(self, before: Record, after: Record) -> None:
+    def _run_ended(self, before: Record, after: Record, exit: Exit) -> None:
         for excess in after.excesses[len(before.excesses) :]:
             self._desk.say(f"{after.id}: {excess}")
         self._become(after)
+        if visits.is_open(before):
+            self._reception.close(before.id, exit.error or "its session was ended before it began")
 
     def _become(self, record: Record) -> None:
         """The one place where a task's record is replaced: durable first, then what follows from its new state."""
@@ -220,7 +246,7 @@ class Orchestrator:
         self.put(Tick())
 
     def _entered(self, before: Record | None, record: Record) -> None:
-        if before and isinstance(before.state, Waiting):
+        if before and visits.open_question(before) and not visits.open_question(record):
             self._desk.close_question(before.questions[-1], record)
         if before and type(before.state) is not type(record.state) and not self._is_told(record):
             self._desk.say(
@@ -252,6 +278,8 @@ class Orchestrator:
             return
         now, new_day = self._clock.now(), self._new_day
         self._new_day = False
+        for record in self._reception.due(self.records, now):
+            self._become(record)
         for record in list(self.records.values()):
             changed = decisions.awake(record, self.records, now, new_day) or decisions.hopeless(
                 record, self.records, now
@@ -267,7 +295,7 @@ class Orchestrator:
         known = self._told_limit
         if known is None or (known.kind, known.until) != (limit.kind, limit.until):
             self._told_limit = limit
-            self._desk.say(f"the provider serves no agent now: {limit.kind}: {limit.words}")
+            self._desk.limited(limit)
         for record in fleet.limited(self.records, limit, self._clock.now()):
             self._become(record)
 
@@ -310,6 +338,31 @@ class Orchestrator:
                 lines.append(f"{record.id}: {order}")
         return self._desk.reply(request, lines or [f"no task to {order}"], ok)
 
+    def _guide(self, task_id: str, guidance: Guidance, request: str | None) -> None:
+        known = self.records.get(task_id)
+        outcome = decisions.guided(known, guidance) if known else f"there is no task {task_id}; `status` lists them"
+        if isinstance(outcome, str):
+            return self._desk.reply(request, [outcome], ok=False)
+        self._become(outcome)
+        return self._desk.reply(request, [f"{task_id}: {decisions.when_heard(outcome)}"], ok=True)
+
+    def _review(self, event: Reviewed) -> None:
+        record = self.records.get(event.task_id)
+        if record is None:
+            return self._desk.reply(event.request, [f"there is no task {event.task_id} any more"], ok=False)
+        outcome = verdict.reviewed(record, event, self._clock.now())
+        if isinstance(outcome, str):
+            return self._desk.reply(event.request, [outcome], ok=False)
+        self._become(outcome)
+        return self._desk.reply(event.request, event.told, ok=True)
+
+    def _make_way(self, wish: AttachAsked) -> None:
+        """Let the person into a task's session: what works on it is ended, and the next tick opens it."""
+        record = self._reception.take(wish, self.records)
+        if record is not None:
+            self._end(decisions.ending(record, Ending.parked, "for the person", ParkReason.attached))
+            self.put(Tick())
+
     def _stop(self, drain: bool) -> None:
         for record in [] if drain else self._at_work():
             self._become(decisions.ending(record, Ending.parked, "the program was stopped", ParkReason.stop))
@@ -349,6 +402,8 @@ class Orchestrator:
                     self._crew.verify(record)
                 case Waiting():
                     self._desk.ask(record.questions[-1])
+                case Running(visit=Visit(back=back)):
+                    self._become(replace(record, state=back))
                 case Running() | Parked(why=ParkReason.credit | ParkReason.authentication):
                     self._become(decisions.queued(record, now))
         self.put(Tick())

@@ -1,10 +1,12 @@
 """What the person is told wherever they are: the kinds, which changes of a task are alerts, when one is stale. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
+from dayshift.limits import CURES, Limit
 from dayshift.model import Finding, Question, Record
 from dayshift.notices import Notice
 from dayshift.states import Failed, Halted, Parked, ParkReason, Waiting
@@ -33,6 +35,7 @@ PRESSING = frozenset({Kind.question, Kind.stuck, Kind.cap, Kind.limit, Kind.halt
 ALONE = frozenset({Kind.question, Kind.report})
 #: States that only the person can end.
 LEFT_TO_THE_PERSON = (ParkReason.stuck, ParkReason.credit, ParkReason.authentication)
+OWN_CAP = "the task's own cap"  #: as a budget of one task alone is called
 MOST_APART = 3  #: alerts that wait together and are still told one by one
 OLD = timedelta(hours=12)  #: what was true of a day's money then says nothing about now
 
@@ -114,6 +117,42 @@ def of_money(notice: Notice, now: datetime) -> Alert:
     return Alert(notice.name, kind, notice.text, now, until=now + OLD if notice.name.startswith("share:") else None)
 
 
+def of_cap(record: Record, window: str, detail: str, now: datetime) -> Alert:
+    """A cap that a task has reached: once a day for each budget, however many tasks it parks."""
+    whose, title = f"{record.day}", f"{window[:1].upper()}{window[1:]} allows no more"
+    if window.startswith(OWN_CAP):
+        whose, title = which(record), f"{record.id} ({record.task.name}): {window} allows no more"
+    text = f"{detail}\nWhat it stops is parked, and goes on when there is room."
+    return Alert(f"cap:{whose}:{window}", Kind.cap, title, now, text, record.id, until=now + OLD)
+
+
+def of_limit(limit: Limit, now: datetime, timezone: str) -> Alert:
+    """A limit of the provider for the whole fleet, with the time it ends as the person's clock shows it."""
+    until = limit.until or (now + limit.after if limit.after is not None else None)
+    ends = f" until {_moment(until, now, timezone)}" if until else ""
+    why = ", ".join(filter(None, (str(limit.kind), limit.detail, CURES.get(limit.kind, ""))))
+    stale = None if limit.lasts else until or now + OLD
+    key = f"limit:{limit.kind}:{until or now:%Y%m%dT%H%M}"
+    return Alert(key, Kind.limit, f"The provider serves no agent{ends}", now, why, until=stale)
+
+
+def of_death(earlier: Mapping[str, object], now: datetime, timezone: str) -> Alert:
+    """That the daemon before this one ended without a word; `earlier` is what it had written down of itself."""
+    pid, began = earlier.get("pid"), str(earlier.get("started_at"))
+    try:
+        since = f"It had run since {_moment(datetime.fromisoformat(began), now, timezone)}. "
+    except ValueError:
+        since = ""
+    text = f"{since}Nothing was spent after its end: agents reach the model only through it. Tasks go on from there."
+    return Alert(f"died:{pid}:{began}", Kind.died, "The daemon had stopped unexpectedly", now, text)
+
+
+def _moment(moment: datetime, now: datetime, timezone: str) -> str:
+    """`14:30`, with the date if it is another day's."""
+    here, today = (each.astimezone(ZoneInfo(timezone)) for each in (moment, now))
+    return f"{here:%H:%M}" if here.date() == today.date() else f"{here:%d %b %H:%M}"
+
+
 def which(record: Record) -> str:
     """This very task, also among others of its id on other days and in other rehearsals."""
     return f"{record.id}@{record.created_at:%Y%m%dT%H%M%S}"
@@ -127,7 +166,7 @@ def still_true(alert: Alert, record: Record | None, now: datetime) -> bool:
     if alert.until is not None and now >= alert.until:
         return False
     match alert.kind, record:
-        case ((Kind.question | Kind.failed | Kind.halted | Kind.stuck), None):
+        case ((Kind.question | Kind.failed | Kind.halted | Kind.stuck), known) if not _is_about(alert, known):
             return False
         case Kind.question, Record(state=state):
             return isinstance(state, Waiting) and state.question == alert.question
@@ -138,6 +177,14 @@ def still_true(alert: Alert, record: Record | None, now: datetime) -> bool:
         case Kind.stuck, Record(state=state):
             return isinstance(state, Parked) and state.why in LEFT_TO_THE_PERSON
     return True
+
+
+def _is_about(alert: Alert, record: Record | None) -> bool:
+    """Whether it speaks of this very task, and of the last of its runs; an id may name another task by now."""
+    if record is None:
+        return False
+    number = alert.question if alert.kind is Kind.question else record.runs
+    return alert.key == f"{alert.kind}:{which(record)}:{number}"
 
 
 def bundles(waiting: Sequence[Alert]) -> list[tuple[Alert, ...]]:

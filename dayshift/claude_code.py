@@ -21,7 +21,10 @@ HOOK_PATH = "/dayshift/hook"
 HOOK_SECONDS = 30
 QUESTION_TOOL = "AskUserQuestion"
 AGENT_HEADER = "x-claude-code-agent-id"  #: marks the requests of a subagent
+SUBAGENT = "agent_id"  #: marks the hook's question about a subagent's call (tried with 2.1.329)
 OWN_ERROR = "<tool_use_error>"  #: begins the result of a call that the CLI did not run (tried with 2.1.329)
+NOT_WANTED = "The user doesn't want to proceed with this tool use."  #: so does this, once the person has interrupted it
+DUMMY = "held-by-the-gateway"  #: what an agent has for a credential
 
 
 class NoCli(Exception):
@@ -100,11 +103,41 @@ def command(
         str(binary), "-p", "--output-format", "stream-json", "--verbose",
         "--resume" if resume else "--session-id", session,
         "--model", model, "--permission-mode", "dontAsk", "--permission-prompt-tool", "stdio",
-        "--setting-sources", "user,project", "--strict-mcp-config", "--tools", ",".join(tools),
     ]  # fmt: skip
-    for folder in folders:
-        words += ["--add-dir", str(folder)]
-    return words
+    return [*words, *_bounds(tools, folders)]
+
+
+def interactive(
+    binary: Path, session: str, resume: bool, model: str, tools: Sequence[str], folders: Sequence[Path]
+) -> list[str]:
+    """The argument vector of the same CLI on a terminal; behind `--` a prompt may follow.
+
+    What the hook leaves open the person is asked there; don't-ask mode would refuse their agent's questions.
+    """
+    words = [
+        str(binary), "--resume" if resume else "--session-id", session,
+        "--model", model, "--permission-mode", "default",
+    ]  # fmt: skip
+    return [*words, *_bounds(tools, folders)]
+
+
+def _bounds(tools: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """What every run may use and see, whoever is in it."""
+    named = ["--setting-sources", "user,project", "--strict-mcp-config", "--tools", ",".join(tools)]
+    return [*named, *(word for folder in folders for word in ("--add-dir", str(folder)))]
+
+
+def acquainted(known: Any, folders: Sequence[Path]) -> dict[str, Any]:
+    """The CLI's own notes (~/.claude.json) with what it would ask on its first screens (tried with 2.1.329)."""
+    facts = _dict(known)
+    projects = _dict(facts.get("projects"))
+    trusted = {str(each): {**_dict(projects.get(str(each))), "hasTrustDialogAccepted": True} for each in folders}
+    return {
+        **facts,
+        "hasCompletedOnboarding": True,
+        "projects": {**projects, **trusted},
+        "customApiKeyResponses": {"approved": [DUMMY[-20:]], "rejected": []},
+    }
 
 
 def gateway(port: int) -> str:
@@ -117,7 +150,7 @@ def environment(max_output_tokens: int, subscription: bool, port: int = RELAY_PO
     credential = "CLAUDE_CODE_OAUTH_TOKEN" if subscription else "ANTHROPIC_API_KEY"
     return {
         "ANTHROPIC_BASE_URL": gateway(port),
-        credential: "held-by-the-gateway",
+        credential: DUMMY,
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(max_output_tokens),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
@@ -125,6 +158,11 @@ def environment(max_output_tokens: int, subscription: bool, port: int = RELAY_PO
         "LANG": "C.UTF-8",
         "TERM": "dumb",
     }
+
+
+def screen(terminal: str) -> dict[str, str]:
+    """What the CLI needs to know on a terminal; sessions are not to be moved into its background."""
+    return {"TERM": terminal, "CLAUDE_CODE_DISABLE_AGENT_VIEW": "1"}
 
 
 def settings_file(port: int) -> list[str]:
@@ -163,6 +201,11 @@ def allow() -> dict[str, Any]:
     return _decision("allow")
 
 
+def ask() -> dict[str, Any]:
+    """The person in the session decides, or answers."""
+    return _decision("ask")
+
+
 def deny(reason: str) -> dict[str, Any]:
     """The tool call is refused; the agent reads the reason."""
     return _decision("deny", permissionDecisionReason=reason)
@@ -171,6 +214,18 @@ def deny(reason: str) -> dict[str, Any]:
 def defer() -> dict[str, Any]:
     """The tool call is decided later: the process ends now and the call is asked again on resume."""
     return _decision("defer")
+
+
+def telling(answer: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """The same answer, and the model reads the text too.
+
+    It stands beside the call's result; or at a refusal's end, for beside a call that was deferred before and is asked
+    again nothing is read (both tried with 2.1.329).
+    """
+    decision = answer["hookSpecificOutput"]
+    if decision["permissionDecision"] == "deny":
+        return deny(f"{decision['permissionDecisionReason']}\n\n{text}")
+    return {"hookSpecificOutput": {**decision, "additionalContext": text}}
 
 
 def _decision(decision: str, **more: Any) -> dict[str, Any]:
@@ -187,6 +242,10 @@ def asked(tool_input: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def answer(text: str) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What follows from what: pure functions from a task's record and an event to its next record."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from dayshift import visits
 from dayshift.events import Order, RunEnded, Verified
 from dayshift.limits import asked_again
-from dayshift.model import Answer, Ask, Bypass, Day, Exit, Finding, Question, Record, Task
+from dayshift.model import Answer, Ask, Bypass, Day, Exit, Finding, Guidance, Question, Record, Task
 from dayshift.states import (
     Cancelled,
     Done,
@@ -82,8 +83,8 @@ def awake(record: Record, records: Mapping[str, Record], now: datetime, new_day:
     if not isinstance(record.state, Parked):
         return None
     match record.state.why:
-        case ParkReason.stop:
-            go_on = True  # only asked by a program that is not stopping
+        case ParkReason.stop | ParkReason.attached:
+            go_on = True  # only asked by a program that is not stopping; whoever waited to be let in has gone
         case ParkReason.usage_limit | ParkReason.provider:
             go_on = _due(record.state.until, now)
         case ParkReason.cap:
@@ -122,6 +123,8 @@ def exit_code(records: Iterable[Record]) -> int:
 def begun(record: Record, session: str, now: datetime) -> Record:
     """The record of a task whose next run is about to be launched; written down before anything starts."""
     run = record.runs + 1
+    if record.say != "":  # else there is no prompt
+        record = _said(record, record.unheard, run)
     record = replace(record, runs=run, session_id=record.session_id or session, started_at=record.started_at or now)
     return _with(record, Running(now, run))
 
@@ -137,6 +140,8 @@ def ending(
     """A running task that is being told to end; the first reason stays unless a weightier one comes."""
     if not isinstance(record.state, Running):
         return record
+    if record.state.visit and park in visits.AFTERWARDS:
+        return visits.afterwards(record, park, detail, until)
     if record.state.ending and WEIGHT[record.state.ending] >= WEIGHT[why]:
         return record
     return _with(record, replace(record.state, ending=why, detail=detail, park=park, until=until))
@@ -156,9 +161,12 @@ def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
             return ended(record, Halted(now, state.detail), now)
         case Ending.cancelled:
             return ended(record, Cancelled(now), now)
+        case _ if state.visit:
+            return visits.given_back(record, event.exit, now)
         case Ending.silent if not _had_its_say(event.exit):
             return mishap(record, state.detail, now)
-        case Ending.parked if not _had_its_say(event.exit):
+        case Ending.parked if not _had_its_say(event.exit) or _must_go_on(record, event.exit):
+            record = replace(record, say=None if event.exit.finished else record.say)
             return _with(record, Parked(now, state.park or ParkReason.stop, state.detail, state.until))
     return _after_own_end(record, event.exit, now)
 
@@ -186,6 +194,11 @@ def _had_its_say(exit: Exit) -> bool:
     return exit.finished or exit.asked is not None
 
 
+def _must_go_on(record: Record, exit: Exit) -> bool:
+    """Whether the run came to its end while the person said something that it never heard."""
+    return exit.finished and not exit.asked and bool(record.unheard)
+
+
 def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
     if exit.how in LESS and not _had_its_say(exit):
         return _after_excess(record, exit, now)
@@ -200,6 +213,8 @@ def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
     if exit.how == "lost":
         return mishap(record, "the run was lost", now)
     record = replace(record, say=None)
+    if _must_go_on(record, exit):
+        return queued(_untroubled(record), now)
     if exit.finished:
         return _with(replace(record, mishaps=0, outages=0), Verifying(now))
     return _after_error(record, exit, now)
@@ -277,8 +292,9 @@ def answered(record: Record, answer: Answer, now: datetime) -> Record:
     if not isinstance(record.state, Waiting) or record.state.question != answer.number:
         return record
     question = record.questions[answer.number - 1]
-    # A deferred tool call is asked again by itself on resume and must not be talked over.
-    say = "" if question.tool_input else f"The person answered your question:\n\n{answer.text}\n\n{GO_ON}"
+    # A deferred tool call is asked again by itself on resume and must not be talked over. A visit may have lost it.
+    deferred = question.tool_input and not record.state.visited
+    say = "" if deferred else f"The person answered your question:\n\n{answer.text}\n\n{GO_ON}"
     return queued(replace(record, answers=(*record.answers, answer), say=say), now)
 
 
@@ -291,7 +307,7 @@ def after_checks(record: Record, event: Verified, told: str, summary: str, now: 
     if alarm := _alarm(event.findings):
         return quarantined(record, alarm, now)
     if all(check.exit_code == 0 for check in checks):
-        return ended(record, Done(now), now)
+        return queued(_untroubled(record), now) if record.unheard else ended(record, Done(now), now)
     parked = stuck(record, summary, now) if record.attempt < record.task.max_attempts else None
     return parked or another_attempt(_noted(record, summary), told, summary, now)
 
@@ -339,12 +355,48 @@ def obeyed(record: Record, order: Order, now: datetime) -> Record | str:
     return f"{record.id} is {record.state.name}{_reason(record.state)}; there is nothing to {order}"
 
 
+def guided(record: Record, guidance: Guidance) -> Record | str:
+    """The record with what the person told the task, once; or, in words, why it cannot be told anything."""
+    if any(each.id == guidance.id for each in record.guidance):
+        return record
+    if record.ended:
+        cure = "write a new task" if isinstance(record.state, Done) else f"`dayshift retry {record.id}` first"
+        return f"{record.id} is {record.state.name}{_reason(record.state)} and hears nothing any more; {cure}"
+    return replace(record, guidance=(*record.guidance, guidance))
+
+
+def when_heard(record: Record) -> str:
+    """When the task hears what it was told just now."""
+    match record.state:
+        case Running(ending=None):
+            return "it hears that at its next turn"
+        case Verifying():
+            return "it hears that after its checks"
+        case Waiting():
+            return "it hears that when its question is answered"
+    return "it hears that when it goes on"
+
+
+def heard(record: Record, numbers: Collection[int]) -> Record:
+    """The guidance of these numbers was sent to a model, in the present run."""
+    return _said(record, numbers, record.runs, heard=True)
+
+
+def _said(record: Record, numbers: Collection[int], run: int, heard: bool = False) -> Record:
+    guidance = (
+        replace(each, run=run, heard=heard) if number in numbers else each
+        for number, each in enumerate(record.guidance, 1)
+    )
+    return replace(record, guidance=tuple(guidance))
+
+
 def _forgiven(record: Record) -> Record:
     """What went wrong no longer counts; what it cost does."""
     forgiven, seconds = len(record.blocked), record.active_seconds
-    fresh = replace(_untroubled(record), attempt=1, ended_at=None)
+    fresh = replace(_untroubled(record), attempt=1, ended_at=None, review="pending", review_reason="", reviewed_at=None)
     if record.in_quarantine:  # nothing of it is gone on with: another workspace, another session
         fresh = replace(fresh, base=None, commit=None, session_id=None, say=None, checks=(), claim="", cli_cost=None)
+        fresh = _said(fresh, range(len(fresh.guidance) + 1), run=0)  # a new session has heard nothing
     return replace(fresh, forgiven=forgiven, forgiven_seconds=seconds)
 
 
@@ -398,7 +450,9 @@ def _with(record: Record, state: State) -> Record:
 
 
 def _with_evidence(record: Record, event: RunEnded) -> Record:
-    exit = event.exit
+    exit, visited = event.exit, isinstance(record.state, Running) and record.state.visit
+    if exit.finished:  # what its prompt said, it heard
+        record = heard(record, [number for number, each in record.unheard.items() if each.run == exit.run])
     return replace(
         record,
         commit=event.commit or record.commit,
@@ -410,5 +464,5 @@ def _with_evidence(record: Record, event: RunEnded) -> Record:
         claim=exit.text or record.claim,
         cli_cost=exit.session_cost if exit.session_cost is not None else record.cli_cost,
         # The run that was to take the answer began: the call may be gone, and a resume without a word would fail.
-        say=GO_ON if record.say == "" and exit.how != "unprepared" else record.say,
+        say=GO_ON if record.say == "" and exit.how != "unprepared" and not visited else record.say,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dayshift.limits import Limit
-from dayshift.model import Answer, Blocked, Bypass, Check, Day, Exit, Finding, Refused
+from dayshift.model import Answer, Blocked, Bypass, Check, Day, Exit, Finding, Guidance, Refused
 
 
 class Order(StrEnum):
@@ -14,6 +14,13 @@ class Order(StrEnum):
     resume = "resume"
     cancel = "cancel"
     retry = "retry"
+
+
+class Review(StrEnum):
+    """What a person can say of a task's work."""
+
+    accept = "accept"
+    reject = "reject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,18 @@ class Ordered:
 
     order: Order
     task_id: str | None
+    request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """The person's verdict on a task's work; if accepted, `commit` is in their tree, `told` what came of it."""
+
+    task_id: str
+    review: Review
+    reason: str = ""
+    commit: str | None = None
+    told: tuple[str, ...] = ()
     request: str | None = None
 
 
@@ -80,6 +99,40 @@ class Answered:
     """The person answered."""
 
     answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Guided:
+    """The person gave a task guidance; `request` names who waits for a reply."""
+
+    task_id: str
+    guidance: Guidance
+    request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The model of a task's present run was sent the guidance of these numbers."""
+
+    task_id: str
+    numbers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AttachAsked:
+    """The person wants to be let into a task's session, at a terminal of that kind; `request` waits for a reply."""
+
+    task_id: str
+    request: str
+    terminal: str
+    keep: bool = False  #: the task is paused afterwards
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The session of a task lies ready for the person who waits to be let in."""
+
+    task_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +192,6 @@ class Tick:
 
 
 Event = (
-    HandedIn | Ordered | Prepared | Active | Denied | Bypassed | NetworkRefused | Answered | CapReached
-    | ProviderLimited | RunEnded | Verified | Overdue | StopAsked | Tick
+    HandedIn | Ordered | Reviewed | Prepared | Active | Denied | Bypassed | NetworkRefused | Answered | Guided | Heard
+    | AttachAsked | Opened | CapReached | ProviderLimited | RunEnded | Verified | Overdue | StopAsked | Tick
 )  # fmt: skip

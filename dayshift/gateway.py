@@ -9,7 +9,7 @@ may reach hosts gets a tunnel beside it. So it joins gate, limits, meter, exchan
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ CLOSING_SECONDS = 0.5  #: an agent that is no longer served may still get this m
 
 
 Hook = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+Passing = Callable[[str, bytes, Mapping[str, str]], Callable[[], None]]  #: sees a request; called back once served
 
 
 class Gateway:
@@ -47,12 +48,12 @@ class Gateway:
         gate: Gate | None = None, clock: Clock | None = None,
         read_plan: Callable[[tuple[PlanWindow, ...]], None] = lambda windows: None,
         unread_seconds: float = UNREAD_SECONDS, sight: SecondSight | None = None,
-        tunnel: Callable[[str, Sequence[str]], Tunnel] | None = None,
+        tunnel: Callable[[str, Sequence[str]], Tunnel] | None = None, passing: Passing = lambda *seen: lambda: None,
     ) -> None:  # fmt: skip
         self._meter, self._hook, self._hook_path, self._upstream = meter, hook, hook_path, upstream
         self._clock, self._sight = clock or SystemClock(), sight or blind()
         self._gate, self._read_plan, self._unread_seconds = gate or Gate(self._clock), read_plan, unread_seconds
-        self._tunnel, self._tunnels = tunnel, dict[str, Tunnel]()
+        self._tunnel, self._tunnels, self._passing = tunnel, dict[str, Tunnel](), passing
         self._served: dict[str, tuple[web.AppRunner, asyncio.Server, Path]] = {}
         self._under_way: Counter[str] = Counter()
         self._drains: set[asyncio.Task[None]] = set()
@@ -133,8 +134,11 @@ class Gateway:
         admitted = await self._admitted(task_id, request, body, booked)
         if isinstance(admitted, Refusal):
             return admitted.answer()
-        watch = self._sight.watch(task_id, body, request.headers)
-        return await self._forward(task_id, request, body, upstream, watch, *admitted)
+        watch, served = self._sight.watch(task_id, body, request.headers), self._passing(task_id, body, request.headers)
+        answer = await self._forward(task_id, request, body, upstream, watch, *admitted)
+        if answer.status == web.HTTPOk.status_code:
+            served()
+        return answer
 
     async def _admitted(
         self, task_id: str, request: web.Request, body: bytes, booked: bool

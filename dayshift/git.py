@@ -18,13 +18,14 @@ SAFE = {
     "core.fsmonitor": "false", "core.hooksPath": "/dev/null", "core.attributesFile": "/dev/null",
     "safe.bareRepository": "explicit", "protocol.allow": "never", "submodule.recurse": "false",
     "status.submoduleSummary": "false", "gc.auto": "0", "maintenance.auto": "false",
-    "commit.gpgSign": "false", "log.showSignature": "false", "core.quotePath": "false",
+    "commit.gpgSign": "false", "log.showSignature": "false", "core.quotePath": "false", "core.safecrlf": "false",
 }  # fmt: skip
 
 #: Every command the supervisor uses, with the words that keep it from starting anything; there is no other.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "add": (), "cat-file": (), "commit-tree": (), "config": (), "for-each-ref": (), "ls-files": (), "ls-tree": (),
-    "merge-tree": (), "read-tree": (), "rev-parse": (), "update-ref": (), "worktree": (), "write-tree": (),
+    "add": (), "cat-file": (), "checkout-index": (), "commit-tree": (), "config": (), "for-each-ref": (),
+    "ls-files": (), "ls-tree": (), "merge-tree": (), "read-tree": (), "rev-parse": (), "update-index": (),
+    "update-ref": (), "worktree": (), "write-tree": (),
     "diff": ("--no-ext-diff", "--no-textconv"), "show": ("--no-ext-diff", "--no-textconv"),
     "status": ("--ignore-submodules=all",),
 }  # fmt: skip

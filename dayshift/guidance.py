@@ -1,10 +1,11 @@
 """What the person says to an agent at work: told once, and told again until a model was sent it.
 
 A run is told with its prompt, or with the answer to its next tool call. Whether that arrived is seen on the wire: the
-words are marked with their number, and a request of the agent that carries the mark was served. What a request does not
+words are marked with their number, and a request of the agent that carries both was served. What a request does not
 carry that follows the telling was lost on the way, and is told again. So this joins the headers of claude_code.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from dayshift.model import Guidance, Record
 
 LONGEST = 4000  #: characters of one guidance; what a hook says beyond 10,000 the CLI puts into a file
 AT_ONCE = 9000  #: characters told with one tool call
+RECOGNISED = 200  #: characters of a guidance that tell it from what an agent made up
 HEED = "Go on with that in mind."
 WITH_TOOLS = b'"input_schema"'  #: stands in every request of an agent's conversation; what has no tools is an aside
 
@@ -27,6 +29,12 @@ def mark(number: int) -> str:
 def spoken(guidance: Mapping[int, Guidance]) -> str:
     """The guidance in an agent's eyes."""
     return "\n\n".join(f"{mark(number)} {each.text}" for number, each in guidance.items())
+
+
+def _is_in(body: bytes, number: int, guidance: Guidance) -> bool:
+    """Whether a request says it. The mark alone may be the agent's own words, or a file's."""
+    line = f"{mark(number)} {guidance.text}".split("\n", 1)[0][:RECOGNISED]
+    return json.dumps(line, ensure_ascii=False)[1:-1].encode("utf-8", "replace") in body
 
 
 def in_prompt(record: Record) -> dict[int, Guidance]:
@@ -98,10 +106,13 @@ class Delivery:
 
     def passing(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> Callable[[], None]:
         """Look at a request of the agent that goes out now; to be called once it was served."""
-        told = self._told_in(self._record(task_id)) - self._heard.get(task_id, set())
+        record = self._record(task_id)
+        told = self._told_in(record) - self._heard.get(task_id, set())
         if not told or headers.get(claude_code.AGENT_HEADER) or WITH_TOOLS not in body:
             return lambda: None
-        carried = frozenset(number for number in told if mark(number).encode() in body)
+        carried = frozenset(
+            number for number, each in record.unheard.items() if number in told and _is_in(body, number, each)
+        )
         self._told[task_id] = set(carried)  # what was told before this request and is not in it was lost
         return lambda: self._arrived(task_id, carried)
 

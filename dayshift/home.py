@@ -67,6 +67,11 @@ class Home:
         return self.own / "tasks"
 
     @property
+    def reviews(self) -> Path:
+        """How far accepted work has come into the person's tree, one file a task."""
+        return self.own / "reviews"
+
+    @property
     def inbox(self) -> Path:
         """Requests of the other commands to the daemon, one file each."""
         return self.own / "inbox"
@@ -95,10 +100,9 @@ class Home:
         """What the person spent elsewhere with the CLI; never mixed with the ledger."""
         return self.own / "other_use.sqlite3"
 
-    @property
-    def outbox(self) -> Path:
-        """What the person is to be told, and what was told on which channel."""
-        return self.own / "outbox.sqlite3"
+    def outbox(self, rehearsal: bool) -> Path:
+        """What the person is to be told, and what was told on which channel; of rehearsals apart from real days."""
+        return self.own / ("rehearsal-outbox.sqlite3" if rehearsal else "outbox.sqlite3")
 
     @property
     def telegram(self) -> Path:
@@ -121,6 +125,10 @@ class Home:
     def picture(self, day: date, rehearsal: bool) -> Path:
         """The day as a picture, beside its report."""
         return self.results / f"{day}{'-rehearsal' if rehearsal else ''}-day.png"
+
+    def visitor(self, task_id: str) -> Path:
+        """Locked by whoever is in that task's session, or waits to be let in; it says who that is."""
+        return self.own / "visits" / task_id
 
     def runs(self, task_id: str) -> Path:
         return self.own / "runs" / task_id

@@ -14,14 +14,17 @@ ONE_AT_A_TIME = "dayshift: ask one question at a time; ask this one again after 
 
 
 class Hook:
-    """Answers allow, deny or defer; whatever goes wrong inside, it denies."""
+    """Answers allow, deny or defer, or ask where the person is in the session; whatever goes wrong, it denies."""
 
     def __init__(
         self, judge: Judge, sight: SecondSight, answer: Callable[[str, Mapping[str, Any]], str | None],
         begun: Callable[[str, str], None], note: Callable[[str, str], None], put: Callable[[Event], None], clock: Clock,
+        beside: Callable[[str, Mapping[str, Any]], str] = lambda task_id, call: "",
+        visited: Callable[[str], bool] = lambda task_id: False,
     ) -> None:  # fmt: skip
         self._judge, self._sight, self._answer, self._begun = judge, sight, answer, begun
-        self._note, self._put, self._clock = note, put, clock
+        self._note, self._put, self._clock, self._beside = note, put, clock, beside
+        self._visited = visited
         self._open: dict[str, Mapping[str, Any]] = {}  # the question each task's present run has been deferred with
 
     def begin(self, task_id: str) -> None:
@@ -30,7 +33,15 @@ class Hook:
         self._sight.begin(task_id)
 
     async def __call__(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
-        """The answer to one PreToolUse call of that task's agent; every verdict goes into the agent's log."""
+        """The answer to one PreToolUse call of that task's agent, and beside it what the person says to the agent."""
+        answer = self._answered(task_id, call)
+        if answer == claude_code.defer():  # nobody reads what is said beside it
+            return answer
+        said = self._beside(task_id, call)
+        return claude_code.telling(answer, said) if said else answer
+
+    def _answered(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
+        """Allow, deny or defer; every verdict goes into the agent's log."""
         tool, tool_input = str(call.get("tool_name", "")), call.get("tool_input")
         if not isinstance(tool_input, dict):
             return claude_code.deny("dayshift: the tool call could not be read")
@@ -52,6 +63,9 @@ class Hook:
         if answer is not None:
             self._note(task_id, f"is answered: {answer}")
             return claude_code.answer(answer)
+        if self._visited(task_id):
+            self._note(task_id, f"asks on the terminal: {claude_code.subject(tool_input)}")
+            return claude_code.ask()
         if self._open.setdefault(task_id, tool_input) != tool_input:
             return claude_code.deny(ONE_AT_A_TIME)
         self._note(task_id, f"asks: {claude_code.subject(tool_input)}")

@@ -81,6 +81,18 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Guidance:
+    """What the person told a task beside its description, and whether a model was sent it."""
+
+    id: str  #: the request that brought it: the same one again is the same guidance
+    text: str
+    at: datetime
+    by: str = "command"  #: the door it came through
+    run: int = 0  #: the run that was last told it, by its prompt or by a model that heard it; 0: none yet
+    heard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the guard says of one tool call; `rule` and `reason` are empty when it is allowed."""
 
@@ -251,6 +263,7 @@ class Record:
     active_seconds: float = 0.0  #: time in which a process of it ran
     questions: tuple[Question, ...] = ()
     answers: tuple[Answer, ...] = ()
+    guidance: tuple[Guidance, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     bypasses: tuple[Bypass, ...] = ()
     refused: tuple[Refused, ...] = ()  #: connections that its agents and commands asked for and did not get
@@ -261,6 +274,8 @@ class Record:
     claim: str = ""  #: the agent's last words
     cli_cost: Pico | None = None  #: the CLI's own estimate for the session
     review: str = "pending"
+    review_reason: str = ""  #: why, in the person's words
+    reviewed_at: datetime | None = None
     say: str | None = None  #: what the session is told next; kept until a run that was told it came to its own end
     mishaps: int = 0  #: runs in a row that ended through no fault of the task: lost, silent
     steps: int = 0  #: tool calls of its last run
@@ -273,6 +288,11 @@ class Record:
     def id(self) -> str:
         """The task's id."""
         return self.task.id
+
+    @property
+    def unheard(self) -> dict[int, Guidance]:
+        """The person's guidance that no model was sent yet, by its number within the task, from 1."""
+        return {number: each for number, each in enumerate(self.guidance, 1) if not each.heard}
 
     @property
     def evasions(self) -> tuple[Blocked, ...]:

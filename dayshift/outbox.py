@@ -72,7 +72,8 @@ class Outbox:
     def add(self, alert: Alert) -> bool:
         """Keep it for every channel; False if its key is known. On disk when this returns; Unusable if it is not."""
         with _explained(self._path), transaction(self._db):
-            row = (alert.key, json.dumps(asdict(alert), default=datetime.isoformat, ensure_ascii=False))
+            # In ASCII: half a surrogate pair, which agents do write, is no text to SQLite.
+            row = (alert.key, json.dumps(asdict(alert), default=datetime.isoformat))
             return self._db.execute("INSERT OR IGNORE INTO alert (key, content) VALUES (?, ?)", row).rowcount == 1
 
     def begin(self, channel: str, now: datetime) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dayshift import claude_code, mounts, namespaces, toolchain
+from dayshift import channels, claude_code, mounts, namespaces, toolchain
 from dayshift.guard.examples import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home, shipped_config
 from dayshift.prices import Prices, load_prices
 from dayshift.settings import Settings
+from dayshift.telegram import line
 
 if TYPE_CHECKING:
     from dayshift.selftest import Layer
@@ -65,6 +66,7 @@ def prepare(
     if settings.sandbox != "none":
         missing += selftest.missing_tools()
     missing += _too_full(home) + _shared(home)
+    missing += channels.problems(settings, environment, home) + line.problems(settings, environment)
     credential, subscription = _credential(environment)
     if not credential and not rehearsal:
         missing.append(f"no key: {LEAST_WORDS}")

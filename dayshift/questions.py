@@ -11,6 +11,7 @@ import yaml
 from dayshift import files
 from dayshift.clock import rfc3339
 from dayshift.home import Home
+from dayshift.markdown import clean
 from dayshift.model import Answer, Question
 
 SETTLE_SECONDS = 0.3  #: a file without a closing newline may still be being written
@@ -115,14 +116,14 @@ def chosen(question: Question, text: str) -> str:
 
 
 def rendered(question: Question) -> str:
-    """The question as a file: front matter for programs, text for the person."""
+    """The question as a file: front matter for programs, text for the person, whose terminal it cannot steer."""
     front = {"task": question.task_id, "question": question.number, "asked_at": rfc3339(question.asked_at),
              "options": list(question.options)}  # fmt: skip
-    options = "".join(f"{number}. {option}\n" for number, option in enumerate(question.options, 1))
+    options = "".join(f"{number}. {clean(option)}\n" for number, option in enumerate(question.options, 1))
     how = f"Answer in `{question.task_id}-answer.md` beside this file"
     how += ", in words or by an option's number." if options else "."
     matter = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
-    return f"---\n{matter}---\n\n{question.text.strip()}\n\n{options}\n{how}\n"
+    return f"---\n{matter}---\n\n{clean(question.text).strip()}\n\n{options}\n{how}\n"
 
 
 def read_from_agent(io: Path) -> str | None:

@@ -88,6 +88,7 @@ class DayFacts:
     timezone: str = "UTC"
     budgets: tuple[BudgetRow, ...] = ()
     steering: Mapping[str, tuple[Steering, ...]] = field(default_factory=dict)  #: by task
+    picture: str = ""  #: the file name of the day's picture, if it lies beside the report
     overruns: tuple[str, ...] = ()  #: answers that cost more than they could: what a cap stands on was wrong there
 
 
@@ -296,8 +297,8 @@ def as_json(facts: DayFacts) -> dict[str, Any]:
 def _task(facts: DayFacts, record: Record) -> dict[str, Any]:
     task = record.task
     kept = ("attempt", "runs", "session_id", "base", "commit", "created_at", "started_at", "ended_at",
-            "active_seconds", "checks", "excesses", "blocked", "refused", "bypasses", "findings", "layers", "claim",
-            "cli_cost", "review")  # fmt: skip
+            "active_seconds", "checks", "excesses", "guidance", "blocked", "refused", "bypasses", "findings", "layers",
+            "claim", "cli_cost", "review", "review_reason", "reviewed_at")  # fmt: skip
     return {
         "task_id": record.id,
         "name": task.name,

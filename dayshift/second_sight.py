@@ -2,7 +2,8 @@
 
 A forbidden call that passed on the wire is remembered until it is settled. It is settled well when the hook refused it
 and its result comes back as an error, or when the CLI says in its own words that it never ran it (no such tool, an
-input that is none, a path its settings deny: there it does not ask the hook). The guard was bypassed
+input that is none, a path its settings deny, a call the person interrupted: there it does not ask the hook). The guard
+was bypassed
 
 - if a later request carries any other result of that call, or
 - if the run came to a proper end and the call, which the model had asked to be run, was never put to the hook.
@@ -149,7 +150,8 @@ def blind() -> SecondSight:
 
 def _never_ran(result: Mapping[str, Any]) -> bool:
     """Whether the CLI itself says so: it wraps its own errors, and a command's output begins otherwise."""
-    return result.get("is_error") is True and _text(result.get("content")).startswith(claude_code.OWN_ERROR)
+    own = (claude_code.OWN_ERROR, claude_code.NOT_WANTED)
+    return result.get("is_error") is True and _text(result.get("content")).startswith(own)
 
 
 def _text(content: Any) -> str:

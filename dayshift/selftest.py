@@ -1,5 +1,6 @@
 """The proof before the trust: inside the very sandbox an agent gets, everything forbidden is tried and must fail."""
 
+import asyncio
 import platform
 import shutil
 import tempfile
@@ -53,14 +54,10 @@ async def prove(subject: Subject) -> list[Layer]:
             return [Layer(STARTS, "run `true`", False, "; ".join((why, *cures)))]
         with trial.host() as port:
             attempts = await _tried(trial, _attempts(trial, port))
-        return [
-            Layer(STARTS, "run `true`", True, "as uid 1000, without capabilities"),
-            *attempts,
-            await _bounds(trial),
-            *await _guard(trial),
-            await _stand_ins(trial),
-            _audit(trial),
-        ]
+        # side by side, since a day waits for them; the audit alone, since it compares
+        bounds, guard, told = await asyncio.gather(_bounds(trial), _guard(trial), _stand_ins(trial))
+        starts_well = Layer(STARTS, "run `true`", True, "as uid 1000, without capabilities")
+        return [starts_well, *attempts, bounds, *guard, told, _audit(trial)]
 
 
 def _attempts(trial: Trial, port: int) -> list[Attempt]:

@@ -50,19 +50,31 @@ class Spool:
         bounds: Bounds, workspace: Path,
     ) -> None:  # fmt: skip
         """Start the run; returns when its holder has the lock and has recorded the start. LaunchFailed otherwise."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        files.write_atomically(self.folder / "prompt.md", prompt, 0o600)
-        order = {"argv": list(argv), "environment": dict(environment), "stdin": str(self.folder / "prompt.md"),
-                 "stdout": str(stdout), "seconds": seconds, "bounds": bounds._asdict(),
-                 "workspace": str(workspace)}  # fmt: skip
-        files.write_atomically(self.folder / "launch.json", json.dumps(order), 0o600)
+        self.order(argv, environment, prompt, stdout, seconds, bounds, workspace)
         status = subprocess.run(
-            [sys.executable, "-I", "-S", str(HOLDER), str(self.folder)], check=False, env={}, close_fds=True,
+            self.holder_argv, check=False, env={}, close_fds=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         ).returncode  # fmt: skip
         if status != 0:
             why = {holder.BUSY: "somebody else holds this run", holder.USED: "this run was used before"}
             raise LaunchFailed(why.get(status, f"the run's holder ended with status {status}"))
+
+    def order(
+        self, argv: Sequence[str], environment: Mapping[str, str], prompt: str, stdout: Path, seconds: float,
+        bounds: Bounds, workspace: Path, terminal: bool = False,
+    ) -> None:  # fmt: skip
+        """Write down what the run is; `terminal` if it has one, on which somebody else starts the holder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files.write_atomically(self.folder / "prompt.md", prompt, 0o600)
+        order = {"argv": list(argv), "environment": dict(environment), "stdin": str(self.folder / "prompt.md"),
+                 "stdout": str(stdout), "seconds": seconds, "bounds": bounds._asdict(),
+                 "workspace": str(workspace), "terminal": terminal}  # fmt: skip
+        files.write_atomically(self.folder / "launch.json", json.dumps(order), 0o600)
+
+    @property
+    def holder_argv(self) -> list[str]:
+        """The command line of the run's holder."""
+        return [sys.executable, "-I", "-S", str(HOLDER), str(self.folder)]
 
     @property
     def alive(self) -> bool:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
@@ -206,6 +206,15 @@ class Statement:
             (str(since or date.min),),
         )
         return (Settled(id, date.fromisoformat(day), *rest) for id, day, *rest in rows)
+
+    def course(self, file_day: date) -> tuple[tuple[datetime, Pico], ...]:
+        """When that day file's tasks were charged how much, in order; what is still open is in none."""
+        rows = self._db.execute(
+            f"SELECT settled_at, cost FROM request WHERE {BILLED} AND file_day = ? AND settled_at IS NOT NULL"
+            " AND cost IS NOT NULL ORDER BY settled_at, id",
+            (str(file_day),),
+        )
+        return tuple((datetime.fromisoformat(at), cost) for at, cost in rows)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ class ParkReason(StrEnum):
     credit = "credit exhausted"  #: the account is empty; goes on when the person says `resume`, or starts again
     authentication = "authentication lost"  #: the key is refused; goes on at the next start, or at `resume`
     stuck = "stuck"  #: it failed twice in the same way and got no further; goes on when the person says so
+    attached = "attached"  #: it makes way for the person, who is let into its session next
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +43,12 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """One process works on it."""
-
-    since: datetime
-    run: int
-    ending: Ending | None = None  #: set once the supervisor has told the run to end
-    detail: str = ""  #: of the ending, in words a person reads
-    park: ParkReason | None = None  #: why, if it ends to be parked
-    until: datetime | None = None  #: and until when, if that is known
-    name = "running"
-
-    @property
-    def reason(self) -> str:
-        """Why it is being ended, or nothing."""
-        return f"ending: {self.detail}" if self.ending else ""
-
-
-@dataclass(frozen=True, slots=True)
 class Waiting:
     """It asked the person; nothing runs and nothing costs until the answer is there."""
 
     since: datetime
     question: int
+    visited: bool = False  #: the person was in its session meanwhile: the call that asked may be gone
     name = "waiting"
 
     @property
@@ -87,6 +71,35 @@ class Parked:
     def reason(self) -> str:
         """The reason in words."""
         return f"{self.why}: {self.detail}" if self.detail else str(self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A run in which the person is in the session, and nobody else gives it work."""
+
+    back: Queued | Parked | Waiting  #: what the task is again afterwards
+    terminal: str  #: the kind of it, as in TERM
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One process works on it."""
+
+    since: datetime
+    run: int
+    ending: Ending | None = None  #: set once the supervisor has told the run to end
+    detail: str = ""  #: of the ending, in words a person reads
+    park: ParkReason | None = None  #: why, if it ends to be parked
+    until: datetime | None = None  #: and until when, if that is known
+    visit: Visit | None = None  #: set if the person works in it, at their own terminal
+    name = "running"
+
+    @property
+    def reason(self) -> str:
+        """Why it is being ended, that the person is in it, or nothing."""
+        if self.ending:
+            return f"ending: {self.detail}"
+        return "attached: you are in its session" if self.visit else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def _id(value: Any) -> int:
 
 def _channel_url(text: str) -> str:
     """Where to send; a `$NAME` in it stands for that variable, so that no secret need be written down."""
-    if not re.match(r"[a-z][a-z0-9+.-]*://\S+$|\$\{?[A-Za-z_]\w*\}?$", text):
+    if not re.match(r"[a-z][a-z0-9+.-]*://\S*$|\$\{?[A-Za-z_]\w*\}?$", text):
         raise ValueError("is no URL of a channel; write one such as discord://ID/TOKEN, ntfy://TOPIC or $SLACK_URL")
     return text
 

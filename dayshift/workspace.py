@@ -159,7 +159,7 @@ class Workspace:
     def diff_stat(self, base: str, commit: str) -> DiffStat:
         """What changed between the two commits."""
         lines = self.project.text("diff", "--numstat", "--no-renames", "-z", base, commit).split("\0")
-        rows = [line.split("\t", 2) for line in lines if line.count("\t") == 2]
+        rows = [line.split("\t", 2) for line in lines if line.count("\t") >= 2]
         return DiffStat(
             len(rows),
             sum(int(added) for added, _, _ in rows if added.isdigit()),

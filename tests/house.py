@@ -85,6 +85,7 @@ class NotingDesk:
         self.told: list[Alert] = []
         self.said: list[str] = []
         self.day: Day | None = None
+        self.somebody_waits = True
 
     def save(self, record: Record, activity: str) -> None:
         self.saved.append(record)
@@ -103,6 +104,12 @@ class NotingDesk:
 
     def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
         self.replies.append((request, tuple(lines), ok))
+
+    def waits(self, task_id: str) -> bool:
+        return self.somebody_waits
+
+    def limited(self, limit: Limit) -> None:
+        self.said.append(f"the provider serves no agent now: {limit.kind}: {limit.words}")
 
     def say(self, text: str) -> None:
         self.said.append(text)

@@ -1,12 +1,10 @@
 """The commands that tell the daemon and its agents something: answers, orders, stop."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from dayshift import files, inbox
@@ -14,7 +12,7 @@ from dayshift.commands.stop import gone
 from dayshift.home import Home
 from dayshift.questions import Mailbox
 from dayshift.states import Parked, ParkReason, Running
-from tests.command_line import NOON, QUESTION, ROOT, add, answer_text, ask, daemon, environment, obeys, run
+from tests.command_line import NOON, QUESTION, add, answer_text, ask, daemon, obeys, run
 
 
 @pytest.fixture
@@ -102,18 +100,6 @@ def test_what_the_daemon_would_not_take_is_not_written(home: Home, stdin: bytes)
     assert result.returncode == 2
     assert "task-2" in result.stderr
     assert not Mailbox(home).answer_file("task-2").exists()
-
-
-def test_on_a_terminal_the_question_is_shown_before_the_answer_is_asked_for(home: Home) -> None:
-    ask(home)
-    words = [str(ROOT / "orchestrator.py"), "--home", str(home.root), "answer", "task-2"]
-    with pexpect.spawn(sys.executable, words, env=environment(home), timeout=20) as terminal:
-        terminal.expect("How many orders.*2. 50.*Answer: ")
-        terminal.sendline("2")
-        terminal.expect("task-2: answered")
-        terminal.expect(pexpect.EOF)
-    assert terminal.exitstatus == 0
-    assert answer_text(home) == "2\n"
 
 
 # --- orders ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dayshift import decisions, fleet
 from dayshift.decisions import LATER
-from dayshift.events import Event, Order, Ordered, StopAsked, Tick
+from dayshift.events import AttachAsked, Event, Opened, Order, Ordered, StopAsked, Tick
 from dayshift.limits import MARGIN, SOONEST, Kind, Limit
 from dayshift.model import Ask, Record
 from dayshift.states import Done, Ending, Failed, Halted, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
@@ -212,6 +212,7 @@ HAPPENINGS: st.SearchStrategy[Event | timedelta] = st.one_of(
     st.builds(silent, NAMES, RUNS), st.builds(prepared, NAMES, RUNS),
     st.builds(answers, st.just("50"), st.integers(1, 3), NAMES),
     st.builds(says, st.sampled_from(list(Order)), st.one_of(NAMES, st.none())),
+    st.builds(AttachAsked, NAMES, st.just("wish"), st.just("xterm"), st.booleans()), st.builds(Opened, NAMES),
     st.sampled_from([SECOND, HOUR]),
     st.just(hands_in(task("a"), task("b", "a"), task("c"))),
     st.builds(StopAsked, st.booleans()),

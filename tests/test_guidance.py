@@ -274,6 +274,18 @@ def test_words_that_stood_there_before_it_was_told_do_not_count() -> None:
     assert wire.heard == []
 
 
+def test_words_of_the_agent_that_begin_alike_do_not_count() -> None:
+    """It wrote the mark before anything was said; what was said then was lost on the way."""
+    wire = Wire('use "tabs"\nand four of them')
+    wire.body += b"The person says [1]: nothing of importance"
+    wire.delivery.beside("a", BASH)
+    wire.asks()
+    assert wire.heard == []
+    wire.calls()
+    wire.asks(body=wire.body + rb"The person says [1]: use \"tabs\"\nand four of them")
+    assert wire.heard == [1]
+
+
 def test_what_the_prompt_says_is_not_told_with_a_tool_call() -> None:
     wire = Wire("use tabs")
     wire.begins(1)

@@ -23,13 +23,16 @@ class Around:
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], str] = {}
+        self.said = ""  # what the person says beside
+        self.visited: set[str] = set()  # tasks the person is in
         self.log: list[tuple[str, str]] = []
         self.begun: list[tuple[str, str]] = []
         self.events: list[Event] = []
         self.sight = SecondSight(self.judge, lambda *entry: None, self.events.append, FakeClock())
         self.hook = Hook(
             self.judge, self.sight, self.answer, lambda *call: self.begun.append(call),
-            lambda *entry: self.log.append(entry), self.events.append, FakeClock(),
+            lambda *entry: self.log.append(entry), self.events.append, FakeClock(), lambda *call: self.said,
+            lambda task_id: task_id in self.visited,
         )  # fmt: skip
 
     def judge(self, task_id: str, tool: str, tool_input: Mapping[str, Any]) -> Verdict:
@@ -134,3 +137,27 @@ async def test_asking_is_never_held_against_an_agent(around: Around) -> None:
     for question in (ONE, OTHER, {}, {"questions": [7]}):
         await around.decides("AskUserQuestion", question)
     assert around.events == []
+
+
+async def test_what_the_person_says_is_beside_leave_at_the_end_of_a_refusal_and_nowhere_in_a_question_put_off(
+    around: Around,
+) -> None:
+    around.said = "The person says [1]: use tabs"
+    answer = await around.hook("a", {"tool_name": "Bash", "tool_input": {"command": "git status"}})
+    assert answer["hookSpecificOutput"]["permissionDecision"] == "allow"
+    assert answer["hookSpecificOutput"]["additionalContext"] == around.said
+    assert await around.decides("Bash", {"command": "git push"}) == (
+        "deny",
+        f"dayshift: {FORBIDDEN.reason}\n\n{around.said}",
+    )
+    around.answers["a", str(ONE)] = "50"
+    assert (await around.decides("AskUserQuestion", ONE))[1].endswith(f"Go on with it.\n\n{around.said}")
+    assert await around.decides("AskUserQuestion", OTHER) == ("defer", "")
+
+
+async def test_whoever_is_in_the_session_is_asked_there_and_the_guard_stays_as_it_is(around: Around) -> None:
+    around.visited.add("a")
+    assert await around.decides("AskUserQuestion", ONE) == ("ask", "")
+    assert await around.decides("AskUserQuestion", OTHER) == ("ask", "")
+    assert await around.decides("Bash", {"command": "git push"}) == ("deny", f"dayshift: {FORBIDDEN.reason}")
+    assert await around.decides("AskUserQuestion", ONE, "b") == ("defer", "")

@@ -12,7 +12,7 @@ ROOMS = {path.stem for path in ROOT.glob("*.py")}
 LEAVES = {
     "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "booking",
     "ledger_file",
-    "limits", "network", "notices", "values",
+    "alerts", "limits", "network", "notices", "values",
 }  # fmt: skip
 
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
@@ -20,17 +20,22 @@ JOINS = {
     "audit": {"git", "manifest", "steering", "workspace"},
     "bill": {"usage"},
     "budgets": {"settings"},
+    "channels": {"courier", "program", "push", "settings"},
     "claude_code": {"sandbox"},
+    "closing": {"painting", "picture", "report", "statement", "timeline"},
     "commandline": {"home"},
     "connect": {"network"},
+    "courier": {"outbox"},
     "dayfile": {"settings"},
     "daybook": {"audit", "git"},
     "vigil": {"audit", "git", "workspace"},
     "disposal": {"git", "records", "workspace"},
+    "decisions": {"visits"},
     "fleet": {"decisions"},
     "exchange": {"gate", "meter", "second_sight"},
     "gateway": {"exchange", "gate", "meter", "second_sight", "tunnel"},
     "harvest": {"bill", "other_use", "transcripts", "valuation"},
+    "guidance": {"claude_code"},
     "hook": {"claude_code", "second_sight"},
     "live": {"status"},
     "messages": {"tool_calls", "usage"},
@@ -38,17 +43,26 @@ JOINS = {
     "meter": {"tool_calls"},
     "hold": {"messages", "prices"},
     "other_use": {"bill", "ledger_file", "transcripts", "valuation"},
+    "painting": {"picture"},
     "quarantine": {"workspace"},
     "preparation": {
-        "claude_code", "guard", "mounts", "namespaces", "prices", "selftest", "settings", "toolchain",
-        "trial",
+        "channels", "claude_code", "guard", "mounts", "namespaces", "prices", "selftest", "settings", "telegram",
+        "toolchain", "trial",
     },
+    "program": {"courier"},
+    "push": {"courier", "redaction", "wording"},
+    "redaction": {"settings"},
+    "reception": {"visits"},
     "rehearsal": {"script"},
     "second_sight": {"claude_code", "tool_calls"},
     "sandbox": {"syscalls"},
     "selftest": {"audit", "claude_code", "namespaces", "second_sight", "syscalls", "trial"},
     "trial": {"claude_code", "exchange", "gateway", "git", "holder", "messages", "meter", "rehearsal", "sandbox",
         "script", "second_sight", "stand_ins", "verification", "workspace"},
+    "receipt": {"landing"},
+    "review": {"git", "steering", "takeover", "verdict"},
+    "acceptance": {"git", "landing", "receipt", "records", "review", "takeover", "verdict"},
+    "takeover": {"git", "landing"},
     "steering": {"git", "workspace"},
     "spool": {"holder"},
     "transcripts": {"bill"},
@@ -68,8 +82,12 @@ JOINS = {
 
 ROOM_IMPORTS = {
     "orchestrator": {"daemon", "metrics"},
-    "daemon": {"crew", "desk", "enclosure", "evening", "orchestrator", "treasury"},  # Orchestrator: its type
-    "crew": {"agent", "enclosure"},
+    "daemon": {  # of the Orchestrator its type
+        "counter", "crew", "desk", "dusk", "enclosure", "evening", "handover", "orchestrator", "switchboard",
+        "treasury",
+    },
+    "crew": {"agent", "enclosure", "visit"},
+    "visit": {"agent", "enclosure"},
     "agent": {"enclosure"},
     "enclosure": set(),
     "metrics": set(),
@@ -80,9 +98,15 @@ ROOM_IMPORTS = {
     "admission": {"almanac", "group_commit", "metrics", "teller"},
     "treasury": {"admission", "almanac", "elsewhere", "group_commit", "metrics", "teller"},
     "desk": set(),
+    "handover": set(),
+    "counter": {"handover"},
+    "dusk": set(),
     "evening": {"treasury"},
+    "herald": set(),
+    "dialogue": set(),
+    "switchboard": {"dialogue", "herald"},
     "demo": set(),
-}
+}  # fmt: skip
 
 
 def imported(path: Path) -> Iterator[str]:

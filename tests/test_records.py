@@ -24,6 +24,7 @@ from dayshift.states import (
     Running,
     State,
     Verifying,
+    Visit,
     Waiting,
 )
 from tests.house import NINE, record
@@ -80,7 +81,8 @@ RECORDS = st.builds(
     refused=some(st.builds(Refused, TEXT, COUNT, TEXT, TEXT, COUNT)),
     checks=some(st.builds(Check, TEXT, TEXT, COUNT, TEXT, SECONDS)),
     findings=some(st.builds(Finding, COUNT, TEXT, st.booleans())),
-    layers=TEXTS, claim=TEXT, cli_cost=MONEY, review=TEXT, say=st.none() | TEXT, mishaps=COUNT, forgiven=COUNT,
+    layers=TEXTS, claim=TEXT, cli_cost=MONEY, review=TEXT, review_reason=TEXT,
+    reviewed_at=st.none() | MOMENT, say=st.none() | TEXT, mishaps=COUNT, forgiven=COUNT,
     steps=COUNT, outages=COUNT, failure=TEXT,
     forgiven_seconds=SECONDS,
 )  # fmt: skip
@@ -89,6 +91,12 @@ EVERY_STATE = [
     Queued(NINE, NINE),
     Running(NINE, 3, Ending.parked, "by the person", ParkReason.paused),
     Running(NINE, 3, Ending.parked, "the plan", ParkReason.usage_limit, NINE),
+    Running(NINE, 3, visit=Visit(Queued(NINE), "xterm")),
+    Running(NINE, 3, visit=Visit(Queued(NINE, NINE), "xterm")),
+    Running(NINE, 3, visit=Visit(Waiting(NINE, 2), "xterm")),
+    Running(NINE, 3, visit=Visit(Waiting(NINE, 2, visited=True), "xterm")),
+    Running(NINE, 3, visit=Visit(Parked(NINE, ParkReason.cap), "xterm")),
+    Running(NINE, 3, Ending.cancelled, visit=Visit(Parked(NINE, ParkReason.usage_limit, "resets", NINE), "xterm")),
     Parked(NINE, ParkReason.credit, "top up"),
     Parked(NINE, ParkReason.authentication, "set a key"),
     Parked(NINE, ParkReason.stuck, "twice"),
@@ -144,7 +152,7 @@ def test_an_agent_that_says_half_a_character_does_not_make_its_record_unreadable
 def test_the_file_names_the_state_and_holds_one_task(home: Home) -> None:
     records.save(home, record(Waiting(NINE, 2), "task-1"))
     data = json.loads((home.records / "task-1.json").read_bytes())
-    assert data["state"] == {"name": "waiting", "since": "2026-11-20T09:00:00Z", "question": 2}
+    assert data["state"] == {"name": "waiting", "since": "2026-11-20T09:00:00Z", "question": 2, "visited": False}
 
 
 def test_a_record_from_an_older_release_that_lacks_facts_is_read(home: Home) -> None:

@@ -68,6 +68,7 @@ REFUSAL = "PreToolUse:Bash hook error: dayshift: no"
 NO_LEAVE, IN_SPITE = "was run without leave of the hook", "was run although the hook had refused it"
 NEVER_ASKED = "was never put to the hook"
 UNKNOWN = "<tool_use_error>Error: No such tool available: Bash</tool_use_error>"
+INTERRUPTED = "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a …"
 Step = Callable[[Wire], Any]
 
 
@@ -118,6 +119,7 @@ BLAMED: dict[str, tuple[list[Step], list[tuple[str, str]]]] = {
     "a subagent's, run": ([of_a_subagent(COMMIT), comes_back(result("1"))], [(COMMIT, NO_LEAVE)]),
     "output that quotes the CLI's words": (
         [says(COMMIT), comes_back(result("1", "Exit code 1\n" + UNKNOWN, True))], [(COMMIT, NO_LEAVE)]),
+    "the person's no without an error": ([says(COMMIT), comes_back(result("1", INTERRUPTED))], [(COMMIT, NO_LEAVE)]),
     "the CLI's words without an error": ([says(COMMIT), comes_back(result("1", UNKNOWN))], [(COMMIT, NO_LEAVE)]),
 }  # fmt: skip
 
@@ -136,6 +138,8 @@ HONEST: dict[str, list[Step]] = {
     "refused before it was seen whole": [hook("1", True), says(COMMIT), comes_back(result("1", REFUSAL, True)), ends()],
     "refused in blocks": [says(COMMIT), hook("1", True),
                           comes_back(result("1", [{"type": "text", "text": REFUSAL}], True)), ends()],
+    "interrupted by the person before the hook was asked": [says(COMMIT), comes_back(result("1", INTERRUPTED, True)),
+                                                            ends()],
     "refused, and the run ends": [says(COMMIT), hook("1", True), ends()],
     "refused, its result never told": [says(COMMIT), hook("1", True), comes_back(), comes_back(), ends()],
     "no such tool": [says(COMMIT), comes_back(result("1", UNKNOWN, True)), ends()],

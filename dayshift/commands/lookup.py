@@ -1,15 +1,18 @@
 """What several commands look up: the daemon of this home, one task's status; and how they print JSON."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dayshift import files
-from dayshift.commandline import Failure
+from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.home import Home
 from dayshift.inbox import REPLY_SUFFIX
 from dayshift.status import read_all
+
+if TYPE_CHECKING:
+    from dayshift.model import Record
 
 REPLY_SECONDS = 5.0  #: how long a command waits for the daemon's word
 
@@ -27,6 +30,19 @@ def task_status(home: Home, task_id: str) -> dict[str, Any]:
     if task_id not in known:
         raise Failure(f"there is no task {task_id} in {home.root}; {_listed(list(known))}")
     return known[task_id]
+
+
+def task_record(home: Home, task_id: str) -> "Record":
+    """The task's record; a Failure that names the known tasks if there is none."""
+    from dayshift.records import from_json  # not on the way of `status`, which must answer at once
+
+    known = sorted(path.stem for path in home.records.glob("*.json"))
+    if task_id not in known:
+        raise Failure(f"there is no task {task_id} in {home.root}; {_listed(known)}")
+    try:
+        return from_json(files.read_json(home.records / f"{task_id}.json") or {})
+    except ValueError as error:
+        raise Failure(f"the record of {task_id} cannot be read: {error}", BAD_ENVIRONMENT) from error
 
 
 def _listed(ids: list[str]) -> str:

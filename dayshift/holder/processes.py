@@ -94,4 +94,8 @@ def leave_starter() -> None:
     if os.fork():
         os._exit(0)
     os.setsid()
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below that loses its own."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -13,6 +13,7 @@ from dayshift.holder.bounds import GB, Bounds, Excess, Watch
 from dayshift.holder.processes import boot_id, children, end_children, first_to_go, send, start_time
 from dayshift.holder.records import put
 from dayshift.holder.streams import Sink, in_memory
+from dayshift.holder.terminal import Terminal
 
 POLL_SECONDS = 0.2
 MOST_SAID = GB  #: bytes of a run's output, or what its workspace may take if that is less; then the run ends
@@ -28,6 +29,7 @@ class Run:
         self.spool, self.launch = spool, launch
         self.argv = Argv(spool)
         self.sandboxed = STATUS_FD in launch["argv"]
+        self.terminal = Terminal() if launch.get("terminal") else None  # the holder's own, which the run shares
         self.init: int | None = None  # pid of the namespace's first process, as seen from here
         self.code: int | None = None
         self.how, self.why = "exited", ""
@@ -44,17 +46,16 @@ class Run:
         argv = [str(writer) if word == STATUS_FD else word for word in self.launch["argv"]]
         given = (writer,) if self.sandboxed else ()
         with in_memory(self.launch["stdin"]) as stdin:
+            piped = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
             self.process = subprocess.Popen(
-                argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=given,
-                env=self.launch["environment"],
+                argv, pass_fds=given, env=self.launch["environment"],
+                **({"start_new_session": True} if self.terminal else piped),
             )  # fmt: skip
         first_to_go(self.process.pid)
         os.close(writer)
         self.status = status
-        self.sinks = {
-            self.process.stdout.fileno(): self.output,  # type: ignore[union-attr]
-            self.process.stderr.fileno(): self.errors,  # type: ignore[union-attr]
-        }
+        streams = ((self.process.stdout, self.output), (self.process.stderr, self.errors))
+        self.sinks = {stream.fileno(): sink for stream, sink in streams if stream}
         self.open = {status, *self.sinks}
         self.deadline = time.monotonic() + self.launch["seconds"]
 
@@ -62,8 +63,14 @@ class Run:
         """Until the main process ended: listen, obey stop, keep the deadline and the bounds."""
         while self.code is None and self.goes_on():
             self.listen(POLL_SECONDS)
+            if self.terminal:
+                self.terminal.pass_on(self.first())
             self.check_end()
         self.end_namespace()
+
+    def first(self) -> list[int]:
+        """The run's first processes."""
+        return children(self.init) if self.init else [self.process.pid]
 
     def goes_on(self) -> bool:
         """Whether the main process may still be there; of a sandbox bubblewrap's status tells."""
@@ -72,7 +79,7 @@ class Run:
     def listen(self, seconds: float) -> None:
         """Wait that long for news, and take it in: bubblewrap's status, the command's output."""
         if not self.open:
-            time.sleep(seconds)
+            self.wait(seconds)
             return
         for source in select.select([*self.open, self.argv.source], [], [], seconds)[0]:
             if source == self.argv.source:
@@ -85,6 +92,13 @@ class Run:
                 self.read_status(data)
             else:
                 self.sinks[source].add(data)
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long for the main process's end: it closes what it has open an instant before."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
 
     def read_status(self, data: bytes) -> None:
         """Take in what bubblewrap says."""
@@ -104,7 +118,7 @@ class Run:
     def check_end(self) -> None:
         """Begin the end when told to or when time is up; finish it when the grace is over."""
         if self.stopping_since is None:
-            if os.path.exists(os.path.join(self.spool, "stop")):
+            if os.path.exists(os.path.join(self.spool, "stop")) or (self.terminal and self.terminal.hung_up):
                 self.begin_end("stopped")
             elif time.monotonic() > self.deadline:
                 self.begin_end("deadline")
@@ -116,7 +130,7 @@ class Run:
     def begin_end(self, how: str) -> None:
         """Ask the main process to end; it writes its session down on the way out."""
         self.how, self.stopping_since = how, time.monotonic()
-        for pid in children(self.init) if self.init else [self.process.pid]:
+        for pid in self.first():
             send(pid, signal.SIGTERM)
 
     def excess(self) -> Excess | None:

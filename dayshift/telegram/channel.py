@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dayshift.alerts import PRESSING, Alert, Kind, which
 from dayshift.courier import Later, Undeliverable
+from dayshift.files import Unusable
 from dayshift.model import Record
 from dayshift.states import Waiting
 from dayshift.telegram import letters
@@ -47,13 +48,15 @@ class TelegramChannel:
         self._records = records
         self._under_way: tuple[str, ...] = ()
         self._pieces: list[Piece] = []
+        self._unkept: list[tuple[Alert, int, bool]] = []  #: messages that were sent, and which of them asks
 
     async def send(self, alerts: tuple[Alert, ...]) -> None:
         """Tell these as one message, with their files; Later or Undeliverable if that cannot be done."""
         keys = tuple(alert.key for alert in alerts)
-        if keys != self._under_way:
-            self._under_way, self._pieces = keys, self._composed(alerts)
         try:
+            self._keep()
+            if keys != self._under_way:
+                self._under_way, self._pieces = keys, self._composed(alerts)
             while self._pieces:
                 await self._send_next(alerts)
             await self._close_if_answered(alerts[0])
@@ -62,7 +65,7 @@ class TelegramChannel:
         except Rejected as refusal:
             self._under_way = ()
             raise Undeliverable(str(refusal)) from None
-        except Trouble as trouble:
+        except (Trouble, Unusable) as trouble:  # the disk may be full, and no question is lost over that
             raise Later(None, str(trouble)) from None
         self._under_way = ()
 
@@ -94,7 +97,15 @@ class TelegramChannel:
             number = UNSENT
         del self._pieces[0]
         if alerts[0].kind is Kind.question and number != UNSENT:
-            self._remember(alerts[0], self._chat, number, asks=last)
+            self._unkept.append((alerts[0], number, last))
+            self._keep()
+
+    def _keep(self) -> None:
+        """Bring to disk which messages ask; what was sent is not sent again because it was not kept."""
+        while self._unkept:
+            alert, number, asks = self._unkept[0]
+            self._remember(alert, self._chat, number, asks)
+            del self._unkept[0]
 
     # --- questions -----------------------------------------------------------------------------------
 

@@ -103,11 +103,12 @@ def _pieces(text: Iterable[Span], limit: int) -> Iterator[Span]:
     """The spans line by line, and a line that is too long in stretches."""
     for span in text:
         for line in span.text.splitlines(keepends=True) if span.tag in ("", "pre") else [span.text]:
-            rest = line
-            while rest:
-                end = _fitting(rest, limit)
-                yield replace(span, text=rest[:end])
-                rest = rest[end:]
+            begin = 0
+            while begin < len(line):  # an agent's line may have megabytes: no step looks at more than fits
+                stretch = line[begin : begin + limit + 1]
+                end = _fitting(stretch, limit)
+                yield replace(span, text=stretch[:end])
+                begin += end
 
 
 def _merged(part: Iterable[Span]) -> Iterator[Span]:

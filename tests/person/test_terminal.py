@@ -165,9 +165,8 @@ def test_a_question_is_shown_by_the_watch_and_answered_in_a_terminal(person: Per
         answer_file.unlink()
 
         with person.terminal("answer", "one") as answering:
-            answering.expect(r"1\. twenty")
-            answering.expect("Answer: ")
-            answering.sendline("2")
+            answering.expect("Answer:.*fifty")
+            answering.send("\x1b[B\r")
             answering.expect("one: answered")
             read_to_the_end(answering)
         assert answering.exitstatus == OK

@@ -1,0 +1,93 @@
+"""The counter: requests of the other commands, and of the person over Telegram, each taken in once and obeyed."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from dayshift import guidance, inbox, records
+from dayshift.clock import Clock
+from dayshift.events import AttachAsked, Event, Guided, HandedIn, Order, Ordered, StopAsked
+from dayshift.home import Home
+from dayshift.model import Guidance, Record
+from handover import Handover, Reply
+
+TERMINAL = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,63}"  #: what TERM may say
+
+
+class Obeying(Protocol):
+    """The Orchestrator, as far as requests need it."""
+
+    records: dict[str, Record]
+
+    def put(self, event: Event) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+class Counter:
+    """Serves the inbox of one home. What cannot be read is answered so; nothing in a request can end the daemon."""
+
+    def __init__(
+        self, home: Home, clock: Clock, orchestrator: Obeying, handover: Handover, reply: Reply,
+        write_report: Callable[[], Path], doubt: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._home, self._clock, self._orchestrator, self._handover = home, clock, orchestrator, handover
+        self._reply, self._write_report, self._doubt = reply, write_report, doubt
+        self._taken: set[str] = set()
+
+    def look(self) -> None:
+        """Take in what is new in the inbox."""
+        for request in inbox.pending(self._home):
+            if request.name not in self._taken:
+                self._taken.add(request.name)
+                self._serve(request.name, request.content)
+
+    def _serve(self, name: str, content: dict[str, Any]) -> None:
+        try:
+            self._obey(name, content)
+        except (KeyError, TypeError, ValueError) as error:
+            self._reply(name, [f"the request cannot be read ({type(error).__name__}: {error})"], ok=False)
+
+    def _obey(self, name: str, content: dict[str, Any]) -> None:
+        match content.get("kind"):
+            case "day":
+                self._orchestrator.put(HandedIn(records.day_from_json(content["day"]), name))
+            case "order":
+                self._order(Order(content["order"]), content.get("task"), name)
+            case "review":
+                self._handover.take(self._orchestrator.records.get(content["task"]), content, name)
+            case "say":
+                self._say(content, name)
+            case "attach":
+                self._attach(str(content["task"]), name, content)
+            case "stop":
+                self._stop(drain=bool(content.get("drain")), now=bool(content.get("now")))
+                self._reply(name, ["stopping"], ok=True)
+            case "report":
+                self._reply(name, [str(self._write_report())], ok=True)
+            case kind:
+                self._reply(name, [f"this daemon knows no request {kind!r}"], ok=False)
+
+    def _order(self, order: Order, task_id: str | None, request: str) -> None:
+        if order in (Order.resume, Order.retry):
+            self._doubt()  # the person may have cured what keeps the gate closed: one request finds out
+        self._orchestrator.put(Ordered(order, task_id, request))
+
+    def _say(self, content: dict[str, Any], name: str) -> None:
+        """Guidance for a task; the same request again, of a daemon that died over it too, is the same guidance."""
+        if why := guidance.unfit(content["text"]):
+            return self._reply(name, [why], ok=False)
+        by, now = str(content.get("by", "command")), self._clock.now()
+        said = Guidance(str(content.get("id", name)), guidance.words(content["text"]), now, by)
+        return self._orchestrator.put(Guided(str(content["task"]), said, name))
+
+    def _attach(self, task_id: str, request: str, content: Mapping[str, Any]) -> None:
+        terminal = str(content.get("terminal"))
+        kind = terminal if re.fullmatch(TERMINAL, terminal) else "xterm-256color"
+        self._orchestrator.put(AttachAsked(task_id, request, kind, keep=bool(content.get("keep"))))
+
+    def _stop(self, drain: bool, now: bool) -> None:
+        self._orchestrator.put(StopAsked(drain))
+        if now:
+            self._orchestrator.abandon()
