@@ -12,7 +12,7 @@ demo: setup
 	@$(PYTHON) demo.py
 
 test: setup
-	@$(PYTHON) -m pytest -n 3 --dist worksteal
+	@$(PYTHON) -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 check: setup
 	@$(PYTHON) -m ruff check .

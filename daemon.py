@@ -87,8 +87,12 @@ def only_one(home: Home, rehearsal: bool) -> Iterator[Mapping[str, Any] | None]:
         files.write_json(home.daemon_facts, facts)
         try:
             yield earlier if isinstance(earlier, dict) else None
-        finally:
+        except Exception:  # a fault, a full disk: the person may be away, so the next daemon tells them
+            raise
+        except BaseException:  # the person's own Ctrl-C
             home.daemon_facts.unlink(missing_ok=True)
+            raise
+        home.daemon_facts.unlink(missing_ok=True)
 
 
 class Daemon:
@@ -345,6 +349,8 @@ class Daemon:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+            # The last words may be cut short, but in order: what is left of a daemon that was killed is mourned.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def _interrupted(self) -> None:
         """Once: park every agent and end in order. Twice: do not wait for them; the next start takes them up."""

@@ -121,8 +121,10 @@ def _as_before(now: str | None, change: Change) -> bool:
 def _take_away(tree: Path, change: Change) -> None:
     """Remove the file, and the folders that it leaves empty."""
     with suppress(FileNotFoundError, NotADirectoryError), _folder_of(tree, change.path) as (folder, name):
+        stamp = _stamp(folder, name)
         if (now := _sight(folder, name)) != FOLDER:
             _must_be_as_before(now, change)
+            _must_be_untouched(folder, name, stamp, change)
             os.unlink(name, dir_fd=folder)
     above = change.path.split("/")[:-1]
     while above:
@@ -135,13 +137,35 @@ def _take_away(tree: Path, change: Change) -> None:
 
 
 def _put(tree: Path, stage: Path, change: Change) -> None:
+    stamp = _stamp_at(tree, change.path)
     now = seen(tree, change.path)
     if now == change.after:
         return
     _must_be_as_before(now, change)
     with _folder_of(stage, change.path) as (source, name), _folder_of(tree, change.path, make=True) as (target, _):
         _keep_rights(source, target, name)
+        _must_be_untouched(target, name, stamp, change)
         os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+
+
+def _stamp_at(tree: Path, path: str) -> tuple[int, ...]:
+    with suppress(FileNotFoundError, NotADirectoryError), _folder_of(tree, path) as (folder, name):
+        return _stamp(folder, name)
+    return ()
+
+
+def _stamp(folder: int, name: str) -> tuple[int, ...]:
+    """What changes with every save; nothing if nothing is there."""
+    with suppress(FileNotFoundError):
+        facts = os.lstat(name, dir_fd=folder)
+        return (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return ()
+
+
+def _must_be_untouched(folder: int, name: str, stamp: tuple[int, ...], change: Change) -> None:
+    """A large file is read for a while: nobody may have saved into it meanwhile."""
+    if _stamp(folder, name) != stamp:
+        raise Disturbed(change.path)
 
 
 def _must_be_as_before(now: str | None, change: Change) -> None:

@@ -28,7 +28,7 @@ from dayshift.settings import Budget
 from metrics import Ledger
 from tests.histories_of_money import BERLIN, DEARER, FRIDAY, MODEL, PROJECT, PROVIDER, Entry, World, body, used
 
-COUNT = int(os.environ.get("DAYSHIFT_HISTORIES", "200"))
+COUNT = int(os.environ.get("DAYSHIFT_HISTORIES", "100"))
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ("a", "b", "plan")
 EDGES = ("day", "day", "month", "year", "summer", "winter")

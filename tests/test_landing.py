@@ -1,6 +1,7 @@
 """An acceptance that is cut short, repeated, or given twice at once has its effect once."""
 
 import errno
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -158,3 +159,25 @@ def test_a_landing_enters_no_folder_through_a_link(tmp_path: Path) -> None:
 def test_what_could_not_be_renamed_into_its_place_is_known_beforehand(tmp_path: Path) -> None:
     assert landing.unwritable(tmp_path, "not/there/yet") is None
     assert landing.unwritable(Path("/"), "proc/x/y") == "/proc is another file system"
+
+
+@pytest.mark.parametrize("edit", [line(3, "theirs"), shell("rm src/orders.py")], ids=["changed", "removed"])
+def test_what_is_saved_while_the_file_is_looked_at_for_the_last_time_is_not_lost(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, edit: Edit
+) -> None:
+    """A large file is read for a while, and an editor may save into what was read already."""
+    worked = shop.works(edit)
+    count, digest = 0, hashlib.file_digest
+
+    def while_it_is_read(file: Any, kind: Any) -> Any:
+        nonlocal count
+        found = digest(file, kind)
+        count += os.path.samestat(os.fstat(file.fileno()), (shop.tree / "src/orders.py").stat())
+        if count == 5:
+            line(18, "mine")(shop.tree)
+        return found
+
+    with monkeypatch.context() as patch, pytest.raises(Refused, match="changed at that moment"):
+        patch.setattr(hashlib, "file_digest", while_it_is_read)
+        shop.accept(worked)
+    assert count == 5 and "mine\n" in shop.text("src/orders.py")

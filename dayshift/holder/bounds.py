@@ -2,6 +2,7 @@
 
 import math
 import time
+import weakref
 from typing import BinaryIO, NamedTuple
 
 from dayshift.holder import measures, segments
@@ -93,6 +94,8 @@ class Watch:
             return
         if measures.memory(listed) + measures.shared_by_all() > self.bounds.memory:
             self.segments = segments.opened(root)
+            if self.segments:  # closed with the watch, since a look may go on in a thread when that is given up
+                weakref.finalize(self, self.segments.close)
         self.visit_at = _rested(began, SEARCH_SECONDS)
 
     def disk(self) -> Excess | None:

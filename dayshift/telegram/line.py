@@ -43,7 +43,7 @@ def problems(settings: Settings, environment: Mapping[str, str]) -> list[str]:
         return []
     chat = environment.get(CHAT, "")
     if chat and not re.fullmatch(r"-?[1-9]\d*", chat):
-        return [f"{CHAT} must be the number of a chat, not {chat!r}; @userinfobot tells you yours"]
+        return [f"{CHAT} must be the number of a chat; @userinfobot tells you yours"]  # it may be the token by mistake
     users, chats = _people(settings, environment)
     found = []
     if not chats:

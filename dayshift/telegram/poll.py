@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dayshift.clock import Clock
+from dayshift.telegram.speech import kept
 from dayshift.telegram.store import Store
 from dayshift.telegram.wire import Contested, Flooded, Unauthorised, Unreachable, Wire
 
@@ -87,7 +88,7 @@ class Poll:
         return 0.0 if moved or self._clock.monotonic() - began >= AT_ONCE else AT_ONCE
 
     def _keep(self, updates: list[dict[str, Any]]) -> None:
-        admitted = [update for update in updates if self._admits(update)]
+        admitted = [kept(update) for update in updates if self._admits(update)]
         if self._store.take(admitted, max(update["update_id"] for update in updates)):
             self._received()
 

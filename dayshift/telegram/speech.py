@@ -18,6 +18,9 @@ UNHEARD = {
     "animation": "an animation", "contact": "a contact", "location": "a place", "venue": "a place", "poll": "a poll",
     "dice": "dice", "story": "a story", "paid_media": "paid media", "checklist": "a checklist", "game": "a game",
 }  # fmt: skip
+#: Of a message: where and by whom it was said; and what.
+PLACE = ("message_id", "from", "chat", "date")
+CONTENT = ("text", "caption", "photo", "media_group_id", *FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,37 @@ def heard(update: Mapping[str, Any]) -> Speech | None:
         return None
 
 
+def kept(update: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an update may be kept: `heard` reads the same in it, and nobody else's words are in it.
+
+    A person of the list replies to strangers, quotes, pins and forwards them.
+    """
+    kinds = {"message": _kept, "callback_query": _kept_press}
+    found = {key: kinds[key](content) for key, content in update.items() if key in kinds and content}
+    return {"update_id": update["update_id"], **found}
+
+
+def _kept(message: Any) -> Any:
+    if not isinstance(message, Mapping):
+        return None
+    is_forwarded = "forward_origin" in message or "forward_date" in message
+    if is_forwarded or any(key in message for key in UNHEARD):
+        signs = {key: True for key in ("forward_origin", *UNHEARD) if key in message}
+        found = {**{key: message[key] for key in PLACE if key in message}, **signs}
+        return {**found, "forward_date": 0} if is_forwarded else found
+    found = {key: message[key] for key in (*PLACE, *CONTENT) if key in message}
+    if isinstance(reply := message.get("reply_to_message"), Mapping):
+        found["reply_to_message"] = {"message_id": reply.get("message_id")}
+    return found
+
+
+def _kept_press(query: Any) -> Any:
+    if not isinstance(query, Mapping) or not isinstance(message := query.get("message"), Mapping):
+        return None
+    found = {key: query[key] for key in ("id", "from", "data") if key in query}
+    return {**found, "message": {key: message[key] for key in PLACE if key in message}}
+
+
 def command(text: str) -> tuple[str, str] | None:
     """Name and rest, if the text is a command."""
     found = COMMAND.fullmatch(text.strip())
@@ -100,13 +134,15 @@ def command(text: str) -> tuple[str, str] | None:
 
 def _press(update: int, query: Mapping[str, Any]) -> Press:
     message = query.get("message") or {}
-    place = Place(update, message["chat"]["id"], message["message_id"], _moment(message), message["message_id"])
+    number = _number(message["message_id"])
+    place = Place(update, message["chat"]["id"], number, _moment(message), number)
     return Press(place, str(query["id"]), str(query.get("data", "")))
 
 
 def _message(update: int, message: Mapping[str, Any]) -> Speech | None:
-    reply = message.get("reply_to_message") or {}
-    place = Place(update, message["chat"]["id"], message["message_id"], _moment(message), reply.get("message_id"))
+    reply = (message.get("reply_to_message") or {}).get("message_id")
+    reply_to = None if reply is None else _number(reply)
+    place = Place(update, message["chat"]["id"], _number(message["message_id"]), _moment(message), reply_to)
     if "forward_origin" in message or "forward_date" in message:
         return Unheard(place, "what somebody else wrote")
     if what := next((words for key, words in UNHEARD.items() if key in message), None):
@@ -118,6 +154,13 @@ def _message(update: int, message: Mapping[str, Any]) -> Speech | None:
     if (found := command(text)) is not None:
         return Said(place, *found, text)
     return Words(place, text)
+
+
+def _number(value: Any) -> int:
+    """A message's number; ValueError if it is none that a disk can keep."""
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError(f"{value!r} is no message's number")
+    return value
 
 
 def _file(message: Mapping[str, Any], place: Place) -> Sent | None:

@@ -23,6 +23,7 @@ TELEGRAM = "https://api.telegram.org"
 #: What is taken from people. An edit is none of it: what was said first was acted upon.
 TAKEN = ("message", "callback_query")
 BATCH = 100  #: updates in one answer at most
+LATEST = 90.0  #: seconds until a call counts as not answered; what was obeyed without an answer is done twice
 GRACE = 10.0  #: seconds that an answer to a long poll may be late
 LARGEST_DOCUMENT, LARGEST_PHOTO = 50_000_000, 10_000_000  #: bytes, as Telegram takes them
 #: The library would warn of its own `get_updates` under that name. It is not asked for, since one update that it
@@ -70,7 +71,7 @@ class Wire:
         trust = {"verify": _authorities()}
         polls = HTTPXRequest(1, read_timeout=GRACE, connect_timeout=GRACE, pool_timeout=GRACE, httpx_kwargs=trust)
         # A call waits for its turn; an upload may take its time.
-        calls = HTTPXRequest(8, read_timeout=30, write_timeout=30, connect_timeout=GRACE, pool_timeout=60,
+        calls = HTTPXRequest(8, read_timeout=LATEST, write_timeout=30, connect_timeout=GRACE, pool_timeout=60,
                              media_write_timeout=120, httpx_kwargs=trust)  # fmt: skip
         self._bot = Bot(self._token, f"{self._base}/bot", f"{self._base}/file/bot", calls, polls)
         self._clients = (polls, calls)
