@@ -36,6 +36,12 @@ class Counter:
         self._reply, self._write_report, self._doubt = reply, write_report, doubt
         self._taken: set[str] = set()
 
+    def open(self) -> None:
+        """A stop that still lies there was meant for the daemon before this one, which has had its end."""
+        for request in inbox.pending(self._home):
+            if request.content.get("kind") == "stop":
+                self._reply(request.name, ["the daemon ended before it was told to"], ok=True)
+
     def look(self) -> None:
         """Take in what is new in the inbox."""
         for request in inbox.pending(self._home):

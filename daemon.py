@@ -260,6 +260,7 @@ class Daemon:
         if self._rehearsal:
             await self._rehearsal.start()
         inbox.forget_replies(self._home)
+        self._counter.open()
         self._restore()
         if day is not None:
             self._orchestrator.put(HandedIn(day))

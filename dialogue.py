@@ -115,6 +115,8 @@ class Dialogue:
         match found:
             case Words(place, text):
                 self._answer(place, self._asked_at(place), text)
+            case Said() if not self._speaker.is_called(speech.addressee(found.text)):
+                log.info("update %d is for another bot", update["update_id"])
             case Said():
                 self._command(found)
             case Press():

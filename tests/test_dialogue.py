@@ -211,6 +211,7 @@ async def test_a_question_that_no_messages_hold_is_a_document(chat: Corresponden
 
 
 async def test_strangers_are_not_heard_and_not_answered(chat: Correspondence) -> None:
+    await chat.api.comes(lambda: chat.api.commands)
     asks = await chat.ask(options=OPTIONS)
     before = len(chat.api.calls)
     chat.api.says(STRANGER, ME, "x", reply_to=asks.id)
@@ -564,3 +565,11 @@ async def test_an_outage_of_hours_keeps_no_answer_from_its_message(chat: Corresp
     assert chat.answers() == [("by hand", "command")] and not asks.before
     chat.api.heals()
     await chat.api.comes(lambda: asks.before)
+
+
+async def test_a_command_for_another_bot_is_left_to_it(chat: Correspondence) -> None:
+    await chat.api.comes(lambda: chat.api.commands)
+    chat.api.says(ME, ME, "/pause@another_bot task-001")
+    chat.api.says(ME, ME, "/help@Dayshift_Bot")
+    await chat.hears("/status")
+    assert inbox.pending(chat.home) == []

@@ -47,6 +47,7 @@ class Speaker:
         self._home, self._wire, self._channel, self._readings = home, wire, channel, readings
         self._replies, self._records, self._rehearsal = replies, records, rehearsal
         self._passing: set[str] = set()  #: answers of the daemon that are on their way
+        self._name = ""  #: what the bot is called, once Telegram has told it
 
     # --- replies --------------------------------------------------------------------------------------
 
@@ -72,10 +73,15 @@ class Speaker:
         mark = REHEARSAL if self._rehearsal else ""
         self._replies.put([partial(self._wire.edit, place.chat, place.message, mark + html(text))])
 
+    def is_called(self, addressee: str | None) -> bool:
+        """Whether a command that names this bot is meant for ours; one that names none is."""
+        return addressee is None or not self._name or addressee.lower() == self._name.lower()
+
     async def register(self) -> None:
         """Have Telegram offer the commands, however long that takes; nothing else waits for it."""
         while True:
             try:
+                self._name = await self._wire.name()
                 return await self._wire.register(commands.listed())
             except (Flooded, Unreachable) as trouble:
                 await asyncio.sleep(trouble.seconds if isinstance(trouble, Flooded) else REGISTER_SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dayshift.telegram.markup import clipped
 
-COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@\w{1,64})?(?:\s+(.*))?", re.DOTALL)
+COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w{1,64}))?(?:\s+(.*))?", re.DOTALL)
 NAME_LIMIT = 200
 #: Files under these keys of a message are taken; each with the ending of one that has no name.
 FILES = {"document": "bin", "video": "mp4"}
@@ -129,7 +129,13 @@ def _kept_press(query: Any) -> Any:
 def command(text: str) -> tuple[str, str] | None:
     """Name and rest, if the text is a command."""
     found = COMMAND.fullmatch(text.strip())
-    return (found[1].lower(), (found[2] or "").strip()) if found else None
+    return (found[1].lower(), (found[3] or "").strip()) if found else None
+
+
+def addressee(text: str) -> str | None:
+    """The bot that a command names, as one does in a group with several; None if it names none."""
+    found = COMMAND.fullmatch(text.strip())
+    return found[2] if found else None
 
 
 def _press(update: int, query: Mapping[str, Any]) -> Press:

@@ -124,6 +124,11 @@ class Wire:
             if "message is not modified" not in str(error).lower():
                 raise
 
+    async def name(self) -> str:
+        """What the bot is called, without the @."""
+        with self._explained():
+            return (await self._open.get_me()).username or ""
+
     async def acknowledge(self, callback: str, text: str = "") -> None:
         """Tell whoever pressed a button that it was heard."""
         with self._explained():

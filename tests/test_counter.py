@@ -1,0 +1,82 @@
+"""The counter: requests are taken in once, and none of them can end the daemon."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from counter import Counter
+from dayshift import inbox
+from dayshift.events import Event, Order, Ordered, StopAsked
+from dayshift.home import Home
+from dayshift.model import Record
+from handover import Handover
+from tests.house import FakeClock
+
+
+@dataclass
+class Office:
+    """A counter in a home of its own, and what it passed on."""
+
+    home: Home
+    records: dict[str, Record] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    replies: list[tuple[str | None, tuple[str, ...], bool]] = field(default_factory=list)
+    abandoned: bool = False
+
+    def put(self, event: Event) -> None:
+        self.events.append(event)
+
+    def abandon(self) -> None:
+        self.abandoned = True
+
+    def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
+        self.replies.append((request, tuple(lines), ok))
+        if request is not None:
+            inbox.done(self.home, request, list(lines), ok)
+
+    def counter(self) -> Counter:
+        clock = FakeClock()
+        handover = Handover(self.home, clock, self.put, self.reply)
+        return Counter(self.home, clock, self, handover, self.reply, lambda: Path("report.md"), lambda: None)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    home = Home(tmp_path)
+    home.make_folders()
+    return Office(home)
+
+
+def test_a_request_is_taken_in_once(office: Office) -> None:
+    request = inbox.submit(office.home, {"kind": "order", "order": "pause", "task": "a"})
+    counter = office.counter()
+    for _ in range(2):
+        counter.look()
+    assert office.events == [Ordered(Order.pause, "a", request)]
+
+
+def test_a_stop_for_the_daemon_before_stops_no_other(office: Office) -> None:
+    inbox.submit(office.home, {"kind": "stop"})
+    order = inbox.submit(office.home, {"kind": "order", "order": "retry", "task": "a"})
+    counter = office.counter()
+    counter.open()
+    counter.look()
+    assert office.events == [Ordered(Order.retry, "a", order)]
+    inbox.submit(office.home, {"kind": "stop", "drain": True})
+    counter.look()
+    assert office.events[1:] == [StopAsked(drain=True)]
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"kind": "dance"}, {"kind": "order", "order": "dance"}, {"kind": "order"}, {"kind": "say"},
+                {"kind": "review"}, {"kind": "attach"}, {"kind": "day", "day": {}}, {"kind": "day", "day": 7}],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_read_is_answered_so(office: Office, content: dict[str, object]) -> None:
+    inbox.submit(office.home, dict(content))
+    office.counter().look()
+    [(_, lines, ok)] = office.replies
+    assert not ok and ("cannot be read" in lines[0] or "knows no request" in lines[0])
+    assert office.events == []
