@@ -1,5 +1,5 @@
 # What a contributor and CI run. `make demo` and `make test` work on a fresh machine: they set everything up first.
-.PHONY: setup demo test check bench histories
+.PHONY: setup demo test long check bench histories
 
 PYTHON = .venv/bin/python
 # Compiled modules are kept: the tests start hundreds of interpreters.
@@ -12,7 +12,10 @@ demo: setup
 	@$(PYTHON) demo.py
 
 test: setup
-	@$(PYTHON) -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	@$(PYTHON) -m pytest -m "not long" -n 3 --dist loadscope --no-loadscope-reorder
+
+long: setup
+	@$(PYTHON) -m pytest -m long -n 3 --dist worksteal
 
 check: setup
 	@$(PYTHON) -m ruff check .

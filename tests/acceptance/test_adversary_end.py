@@ -4,10 +4,14 @@ import os
 import signal
 import socket
 
+import pytest
+
 from tests.bot_api import TOKEN
 
 from .house import House, left_behind
 from .test_questions import choosy
+
+pytestmark = pytest.mark.long
 
 
 def test_a_daemon_that_is_hurried_over_its_last_words_is_not_mourned(house: House) -> None:

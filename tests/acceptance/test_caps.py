@@ -121,6 +121,7 @@ def test_three_agents_at_once_never_pass_the_days_cap(observed: House, model: Mo
     assert left_behind(house) == []
 
 
+@pytest.mark.long
 def test_an_overloaded_api_and_a_cut_stream_cost_what_they_cost(house: House) -> None:
     house.environment["DAYSHIFT_PRICES"] = PRICES
     ask = {"bash": "echo x > work.txt", "usage": {"input": 1_000, "output": 100, "cache_read": 0, "cache_write": 0}}

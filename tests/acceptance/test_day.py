@@ -144,6 +144,7 @@ def test_the_report_states_every_task_and_the_sum_of_the_ledger(rehearsed: Rehea
     assert house.run("report", "--rehearsal").out == text
 
 
+@pytest.mark.long
 def test_the_same_facts_give_the_same_bytes(build: BuildHouse) -> None:
     house = build()
     daemon = house.start("start", house.day(GUIDE), "--rehearse")

@@ -1,8 +1,12 @@
 """The end of a day, and of a daemon, as a person hears of it who is away."""
 
+import pytest
+
 from tests.bot_api import BotApi
 
 from .house import House, left_behind
+
+pytestmark = pytest.mark.long
 
 
 def test_a_daemon_that_died_and_the_end_of_the_day_are_told_once_with_report_and_picture(house: House) -> None:

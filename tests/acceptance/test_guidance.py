@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .house import House, left_behind, until
 from .model import Model
 
@@ -54,6 +56,7 @@ def test_what_the_person_says_is_heard_once_between_tool_calls_and_once_more_aft
     assert left_behind(house) == []
 
 
+@pytest.mark.long
 def test_what_is_said_while_a_question_waits_and_no_daemon_runs_comes_with_the_answer(
     house: House, model: Model, cli: Path
 ) -> None:

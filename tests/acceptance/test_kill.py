@@ -90,6 +90,7 @@ def test_a_question_outlives_its_daemon(real: House, model: Model) -> None:
     sound(real, model)
 
 
+@pytest.mark.long
 def test_a_check_that_was_cut_short_is_made_again(real: House, model: Model) -> None:
     model.plays(real.workspace("worker"), [{"bash": "echo done > work.txt"}, {"text": "Done."}])
     first = real.start("start", real.day({**TASK, "validate": ["touch checking; sleep 2; grep -q done work.txt"]}))
@@ -105,6 +106,7 @@ def test_a_check_that_was_cut_short_is_made_again(real: House, model: Model) -> 
     sound(real, model)
 
 
+@pytest.mark.long
 def test_no_agent_works_that_nobody_follows(real: House, model: Model) -> None:
     model.plays(real.workspace("worker"), [
         {"bash": "test -e started || { touch started; sleep 300; }"},
@@ -148,6 +150,7 @@ def killed_rehearsal(house: House) -> Path:
     return day
 
 
+@pytest.mark.long
 def test_a_killed_rehearsal_goes_on_at_the_next_one(house: House) -> None:
     ended = house.run("start", killed_rehearsal(house), "--rehearse", "--once")
     assert ended.code == 0, ended
@@ -155,6 +158,7 @@ def test_a_killed_rehearsal_goes_on_at_the_next_one(house: House) -> None:
     assert left_behind(house) == []
 
 
+@pytest.mark.long
 def test_a_real_day_throws_a_killed_rehearsal_away(real: House, model: Model) -> None:
     """The run that was still on is ended, and none of its work is mistaken for the real task's."""
     day = killed_rehearsal(real)

@@ -13,6 +13,8 @@ from dayshift.settings import TOOLS
 
 from .house import House
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("tools", [TOOLS, ("Bash", "Read")], ids=len)
 def test_the_smallest_cap_that_check_names_lets_a_task_begin_and_end(house: House, tools: tuple[str, ...]) -> None:

@@ -15,6 +15,8 @@ from .conftest import BuildHouse
 from .house import House, left_behind, until, untouched
 from .model import Model
 
+pytestmark = pytest.mark.long
+
 NETWORKED = Path(__file__).with_name("networked.py")
 INSTALL = f"pip install --no-cache-dir --no-deps --disable-pip-version-check --cert ca.pem --index-url https://{PACKAGES}/simple"
 FETCH = "curl -sS --max-time 20 --cacert ca.pem "

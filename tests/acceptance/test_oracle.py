@@ -17,6 +17,8 @@ from .house import House, left_behind
 from .oracle import KEY, Entry, Oracle, cost, during
 from .wire import CUT, Fault, Used, agent, bash, call, searched, thinking, turn
 
+pytestmark = pytest.mark.long
+
 SONNET, OPUS, OLD_OPUS, HAIKU = "claude-sonnet-5-5", "claude-opus-5-5", "claude-opus-4-7", "claude-haiku-5-5"
 TITLES = "claude-haiku-4-5-20251001"
 OVERLOADED = Fault(200, "overloaded_error")

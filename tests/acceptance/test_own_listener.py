@@ -13,6 +13,8 @@ from dayshift.sandbox import RELAY_PORT
 from .conftest import BuildHouse
 from .house import House, left_behind, untouched
 
+pytestmark = pytest.mark.long
+
 YES = json.dumps({"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "allow"}})
 LISTENER = f"""import http.server, os, signal, socket, time
 for pid in filter(str.isdigit, os.listdir("/proc")):

@@ -15,6 +15,8 @@ from .house import House, left_behind
 from .oracle import Oracle, during
 from .wire import Used, bash, turn
 
+pytestmark = pytest.mark.long
+
 OPUS = "claude-opus-5-5"
 CAP_USD, CAP = 0.20, 200_000_000_000  # less than strict asks for one answer of the length below
 LONG = "word " * 4_000  # 20,000 bytes, for which the cap has no room

@@ -15,6 +15,8 @@ from dayshift.script import parse_turns
 from .house import House, left_behind, until
 from .model import PART, Model
 
+pytestmark = pytest.mark.long
+
 HURRIED = Path(__file__).with_name("hurried.py")
 FLEET = ("one", "two", "three")
 WORK = [{"bash": "echo first >> work.txt"}, {"bash": "echo second >> work.txt"}, {"text": "Done."}]

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from .house import House, left_behind, until
 from .model import Model
 
@@ -34,6 +36,7 @@ def asks(house: House, task_id: str) -> Path:
     return question
 
 
+@pytest.mark.long
 def test_only_a_real_answer_is_taken(house: House) -> None:
     """Wrong number, empty, binary, not text, too large, a link: refused with a message, and the question waits on."""
     daemon = house.start("start", house.day(choosy("page")), "--rehearse", "--once")
@@ -112,6 +115,7 @@ def test_a_question_left_in_a_file_and_two_asked_in_one_turn(house: House) -> No
     assert left_behind(house) == []
 
 
+@pytest.mark.long
 def test_an_answer_given_while_no_daemon_runs_is_taken_up_later(house: House, model: Model, cli: Path) -> None:
     house.environment |= model.environment(cli)
     task = choosy("page")

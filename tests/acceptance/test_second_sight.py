@@ -8,6 +8,8 @@ import pytest
 from .conftest import BuildHouse
 from .house import House, left_behind, untouched
 
+pytestmark = pytest.mark.long
+
 BYPASSED = Path(__file__).with_name("bypassed.py")
 CALL = {"name": "Bash", "input": {"command": "git commit --allow-empty -m parallel", "description": "x"}}
 TYPED = {"name": "Bash", "input": {"command": "git commit -m typed", "timeout": "soon"}}

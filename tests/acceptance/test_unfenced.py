@@ -7,6 +7,8 @@ import pytest
 from .conftest import BuildHouse
 from .house import House, left_behind
 
+pytestmark = pytest.mark.long
+
 EAGER = {
     "id": "eager",
     "deliverables": ["made.md"],

@@ -90,6 +90,7 @@ def test_the_persons_project_is_as_it_was(worked: Worked) -> None:
     assert left_behind(worked.house) == []
 
 
+@pytest.mark.long
 def test_a_setup_that_fails_and_a_copy_of_what_is_shared(house: House) -> None:
     """The step and its exit code are the reason; a copy may be written and is still not the person's."""
     cache = house.project / ".cache"

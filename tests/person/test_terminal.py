@@ -95,6 +95,7 @@ def test_one_ctrl_c_parks_everything_and_start_goes_on_with_the_same_sessions(pe
     ).read_text() == "one\ntwo\n"  # the first turn was not repeated
 
 
+@pytest.mark.long
 def test_a_rehearsal_that_was_stopped_goes_on_as_well(person: Person, pinned_cli: Path) -> None:
     day = person.day({**ONE_TASK, "rehearsal": [BEGIN, {**GO_ON, "delay": 3}, END]})
     with person.terminal("start", day, "--rehearse") as terminal:
@@ -178,6 +179,7 @@ def test_a_question_is_shown_by_the_watch_and_answered_in_a_terminal(person: Per
 # --- in the background -------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_daemon_in_the_background_is_seen_takes_a_second_file_and_drains(person: Person, model: Model) -> None:
     model.play({**BEGIN, "delay": 1}, END)
     in_background(person, person.day(ONE_TASK))
@@ -201,6 +203,7 @@ def test_a_daemon_in_the_background_is_seen_takes_a_second_file_and_drains(perso
     assert (person.state("one"), person.state("two")) == ("done", "done")
 
 
+@pytest.mark.long
 def test_of_two_starts_at_once_exactly_one_owns_the_home_and_gets_both_files(person: Person, model: Model) -> None:
     model.play({**BEGIN, "delay": 1}, END)
     days = [person.day({"id": each}, name=f"{each}.yaml") for each in ("one", "two")]
@@ -225,6 +228,7 @@ def test_of_two_starts_at_once_exactly_one_owns_the_home_and_gets_both_files(per
         assert owner.wait(STOP_SECONDS) == OK
 
 
+@pytest.mark.long
 def test_orders_to_a_daemon_at_work(person: Person, model: Model) -> None:
     model.play(BEGIN, {**GO_ON, "delay": 8}, END)
     in_background(person, person.day(ONE_TASK))
@@ -259,6 +263,7 @@ def test_a_log_that_is_followed_ends_with_its_task(person: Person, model: Model)
     stopped(person)
 
 
+@pytest.mark.long
 def test_what_a_killed_daemon_left_torn_keeps_nobody_from_going_on(person: Person, model: Model) -> None:
     model.play(ASK, BEGIN, END)
     in_background(person, person.day(ONE_TASK))
