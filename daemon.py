@@ -72,6 +72,7 @@ log = logging.getLogger("dayshift")
 
 RESCAN_SECONDS = 1.0
 UNSERVED = (ParkReason.usage_limit, ParkReason.provider, ParkReason.credit, ParkReason.authentication)
+HURRIED_SECONDS = 1.0  #: for the last words of a daemon that was told to hurry
 LOCK_PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds the lock for an instant
 
 
@@ -124,6 +125,7 @@ class Daemon:
         self._cast_already: set[str] = set()
         self._handover = Handover(self._home, self._clock, self._orchestrator.put, self._desk.reply)
         self._interrupts = 0
+        self._last_words: asyncio.Task[None] | None = None
         self._last_day: date | None = None
         self._dusk = Dusk(
             self._home, self._clock, self._settings.timezone, self._settings.report_at,
@@ -264,13 +266,14 @@ class Daemon:
         self._restore()
         if day is not None:
             self._orchestrator.put(HandedIn(day))
-        try:
-            with self._signals(), watching([self._home.questions, self._home.inbox], self._changed):
-                await self._switchboard.open()
-                await self._until_over(once)
-            return await self._conclude()
-        finally:
-            await self._switchboard.close()
+        with self._signals():
+            try:
+                with watching([self._home.questions, self._home.inbox], self._changed):
+                    await self._switchboard.open()
+                    await self._until_over(once)
+                return await self._conclude()
+            finally:
+                await self._say_last_words()
 
     def mourn(self, earlier: Mapping[str, Any]) -> None:
         """Tell the person that the daemon before this one ended without a word; `earlier` is what is left of it."""
@@ -350,17 +353,25 @@ class Daemon:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
-            # The last words may be cut short, but in order: what is left of a daemon that was killed is mourned.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def _interrupted(self) -> None:
-        """Once: park every agent and end in order. Twice: do not wait for them; the next start takes them up."""
+        """Once: park every agent and end in order. Twice: wait for nobody; the next start takes all of it up."""
         self._interrupts += 1
         if self._interrupts == 1:
             self._desk.say("stopping: agents are parked and go on at the next start (again to hurry)")
             self._orchestrator.put(StopAsked())
         else:
             self._orchestrator.abandon()
+            if self._last_words:
+                self._last_words.cancel()
+
+    async def _say_last_words(self) -> None:
+        """Tell what is still to be told, in a hurry or not; the next daemon tells the rest."""
+        self._last_words = asyncio.create_task(self._switchboard.close(), name="last words")
+        await asyncio.wait({self._last_words}, timeout=HURRIED_SECONDS if self._interrupts > 1 else None)
+        self._last_words.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._last_words
 
     async def _end(self) -> None:
         await self._crew.close()
