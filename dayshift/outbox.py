@@ -1,43 +1,29 @@
 """What the person is to be told, kept until every channel has told it: each alert once, durable, in order."""
 
 import json
-import shlex
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self
 
+from dayshift import sqlite_file
 from dayshift.alerts import Alert, Kind
 from dayshift.clock import rfc3339
-from dayshift.files import Unusable
 from dayshift.ledger_file import transaction
+from dayshift.sqlite_file import Layout, explained
 
-VERSION = 1
 SCHEMA = (
     "CREATE TABLE alert (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, content TEXT)",
     "CREATE TABLE channel (name TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE settled (channel TEXT NOT NULL, number INTEGER NOT NULL REFERENCES alert (number), "
     "outcome TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (channel, number)) WITHOUT ROWID",
 )
-PATIENCE = 5.0  #: seconds to wait for another process that has the file
+LAYOUT = Layout(1, SCHEMA, "what was not told yet will not be")
 KEPT = timedelta(days=30)  #: how long the words of an alert are kept; its key stays, so that it is never told again
 
 Outcome = Literal["sent", "stale", "refused", "unchosen"]
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:  # locked, full disk, no permission: the file is sound
-        raise Unusable(f"{path}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        name, place = shlex.quote(str(path)), shlex.quote(str(path.parent / f"broken-{path.stem}"))
-        cure = f"put it aside, with what was not yet told: mkdir {place} && mv {name}* {place}"
-        raise Unusable(f"{path}: {error}; {cure}") from error
 
 
 class Outbox:
@@ -52,18 +38,7 @@ class Outbox:
     @classmethod
     def open(cls, path: Path) -> Self:
         """The outbox in this file, made if there is none; Unusable if that is impossible."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _explained(path):
-            connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                with transaction(connection):
-                    _make(path, connection)
-            except BaseException:
-                connection.close()
-                raise
-        return cls(path, connection)
+        return cls(path, sqlite_file.opened(path, LAYOUT))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -71,7 +46,7 @@ class Outbox:
 
     def add(self, alert: Alert) -> bool:
         """Keep it for every channel; False if its key is known. On disk when this returns; Unusable if it is not."""
-        with _explained(self._path), transaction(self._db):
+        with explained(self._path, LAYOUT), transaction(self._db):
             # In ASCII: half a surrogate pair, which agents do write, is no text to SQLite.
             row = (alert.key, json.dumps(asdict(alert), default=datetime.isoformat))
             return self._db.execute("INSERT OR IGNORE INTO alert (key, content) VALUES (?, ?)", row).rowcount == 1
@@ -79,7 +54,7 @@ class Outbox:
     def begin(self, channel: str, now: datetime) -> None:
         """From now on the channel is told what is added, and at first what may still wait for the person; nothing
         changes for one that is known."""
-        with _explained(self._path), transaction(self._db):
+        with explained(self._path, LAYOUT), transaction(self._db):
             new = self._db.execute("INSERT OR IGNORE INTO channel VALUES (?)", (channel,)).rowcount == 1
             if new:
                 self._db.execute(
@@ -90,7 +65,7 @@ class Outbox:
 
     def pending(self, channel: str) -> list[tuple[int, Alert]]:
         """What the channel has not settled, in the order in which it was added; nothing before `begin`."""
-        with _explained(self._path):
+        with explained(self._path, LAYOUT):
             rows = self._db.execute(
                 "SELECT alert.number, content FROM channel CROSS JOIN alert "
                 "LEFT JOIN settled ON settled.channel = channel.name AND settled.number = alert.number "
@@ -102,12 +77,12 @@ class Outbox:
     def settle(self, channel: str, numbers: Iterable[int], outcome: Outcome, now: datetime) -> None:
         """The channel has nothing more to do with these; on disk when this returns."""
         rows = [(channel, number, outcome, rfc3339(now)) for number in numbers]
-        with _explained(self._path), transaction(self._db):
+        with explained(self._path, LAYOUT), transaction(self._db):
             self._db.executemany("INSERT OR IGNORE INTO settled VALUES (?, ?, ?, ?)", rows)
 
     def outcomes(self, channel: str) -> dict[str, str]:
         """How the channel settled what it settled, by key; for those who look."""
-        with _explained(self._path):
+        with explained(self._path, LAYOUT):
             return dict(self._db.execute(
                 "SELECT key, outcome FROM settled JOIN alert USING (number) WHERE channel = ? ORDER BY number",
                 (channel,),
@@ -116,7 +91,7 @@ class Outbox:
     def prune(self, channels: Iterable[str], now: datetime) -> None:
         """Forget the words of what is old, unless one of these channels still has to tell it."""
         awaited = {number for channel in channels for number, _ in self.pending(channel)}
-        with _explained(self._path), transaction(self._db):
+        with explained(self._path, LAYOUT), transaction(self._db):
             old = self._db.execute(
                 "SELECT number FROM alert WHERE content IS NOT NULL AND json_extract(content, '$.at') < ?",
                 ((now - KEPT).isoformat(),),
@@ -124,16 +99,6 @@ class Outbox:
             gone = [row for row in old if row[0] not in awaited]
             self._db.executemany("DELETE FROM settled WHERE number = ?", gone)
             self._db.executemany("UPDATE alert SET content = NULL WHERE number = ?", gone)
-
-
-def _make(path: Path, connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise Unusable(f"{path}: made by a newer dayshift (version {version}); this one knows {VERSION}: update it")
-    if version == 0:
-        for statement in SCHEMA:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _read(content: str) -> Alert:

@@ -12,7 +12,7 @@ ROOMS = {path.stem for path in ROOT.glob("*.py")}
 LEAVES = {
     "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "booking",
     "ledger_file",
-    "alerts", "limits", "network", "notices", "values",
+    "alerts", "limits", "sqlite_file", "network", "notices", "values",
 }  # fmt: skip
 
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.

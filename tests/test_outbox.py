@@ -144,9 +144,9 @@ def test_old_words_are_forgotten_but_not_that_they_were_told(outbox: Outbox, pat
 def test_a_broken_file_is_refused_with_its_cure(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("this is no database" * 100)
-    with pytest.raises(Unusable, match="put it aside") as refused:
+    with pytest.raises(Unusable, match="to go on without it") as refused:
         Outbox.open(path)
-    subprocess.run(str(refused.value).partition("told: ")[2], shell=True, check=True)
+    subprocess.run(str(refused.value).partition("be): ")[2], shell=True, check=True)
     Outbox.open(path).close()
 
 
@@ -159,7 +159,7 @@ def test_a_file_of_a_newer_program_is_left_alone(outbox: Outbox, path: Path) -> 
 
 
 def test_a_locked_file_is_no_broken_one(outbox: Outbox, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dayshift.outbox.PATIENCE", 0.05)
+    monkeypatch.setattr("dayshift.sqlite_file.PATIENCE", 0.05)
     hasty = Outbox.open(path)
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -179,9 +179,8 @@ def test_a_file_that_is_something_else_is_refused_with_its_path_and_the_cure(pat
     path.write_bytes(b"no database at all\n" * 100)
     with pytest.raises(Unusable, match="not a database") as caught:
         Store.open(path)
-    assert str(path) in str(caught.value) and f"mkdir {path}.broken && mv {path} {path}-* {path}.broken" in str(
-        caught.value
-    )
+    place = path.parent / f"broken-{path.stem}"
+    assert str(path) in str(caught.value) and f"mkdir {place} && mv {path}* {place}" in str(caught.value)
 
 
 def test_a_file_with_a_broken_page_is_refused_at_start(path: Path) -> None:

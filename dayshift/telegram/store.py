@@ -1,11 +1,7 @@
-"""What people said over Telegram, kept before it is obeyed; which message asks which question; what buttons mean.
-
-Joins ledger_file for what its transactions have alike.
-"""
+"""What people said over Telegram, kept before it is obeyed; which message asks which question; what buttons mean."""
 
 import json
 import secrets
-import shlex
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +9,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from dayshift import sqlite_file
 from dayshift.clock import Clock, SystemClock, rfc3339
-from dayshift.files import Unusable
 from dayshift.ledger_file import transaction
+from dayshift.sqlite_file import Layout, explained
 
-VERSION = 1
 SCHEMA = (
     "CREATE TABLE said (id INTEGER PRIMARY KEY, content TEXT, handled_at TEXT)",  # content: until it is handled
     "CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL, at TEXT NOT NULL)",
@@ -26,7 +22,8 @@ SCHEMA = (
     "CREATE INDEX asked_question ON asked (which, question)",
     "CREATE TABLE button (token TEXT PRIMARY KEY, purpose TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
 )
-PATIENCE = 5.0  #: seconds to wait for another process that has the file
+LOST = "what was just said over Telegram must be said again, and older messages no longer take answers"
+LAYOUT = Layout(1, SCHEMA, LOST)
 #: Telegram keeps an update no longer than this. An offset that is older confirms nothing, and it could hide what comes
 #: next: after a week without updates their numbers begin anew anywhere, and all below the offset is thrown away.
 CONFIRMING = timedelta(hours=24)
@@ -43,19 +40,12 @@ class Store:
     @classmethod
     def open(cls, path: Path, clock: Clock | None = None) -> Self:
         """The store in this file, made if there is none; Unusable if it is broken or that is impossible."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _explained(path):
-            connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                with transaction(connection):
-                    _make(path, connection)
-                store = cls(path, connection, clock or SystemClock())
-                store._forget()
-            except BaseException:
-                connection.close()
-                raise
+        store = cls(path, sqlite_file.opened(path, LAYOUT), clock or SystemClock())
+        try:
+            store._forget()
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def close(self) -> None:
@@ -64,7 +54,7 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with _explained(self._path), transaction(self._db):
+        with explained(self._path, LAYOUT), transaction(self._db):
             yield
 
     # --- updates ------------------------------------------------------------------------------------
@@ -72,7 +62,7 @@ class Store:
     @property
     def offset(self) -> int | None:
         """What to ask Telegram for next: all before is kept. None: whatever it has."""
-        with _explained(self._path):
+        with explained(self._path, LAYOUT):
             row = self._db.execute("SELECT next, at FROM cursor").fetchone()
         if row is None or not timedelta() <= self._clock.now() - datetime.fromisoformat(row[1]) < CONFIRMING:
             return None
@@ -92,7 +82,7 @@ class Store:
 
     def unhandled(self) -> list[dict[str, Any]]:
         """What was said and not yet acted upon, in the order of its numbers."""
-        with _explained(self._path):
+        with explained(self._path, LAYOUT):
             rows = self._db.execute("SELECT content FROM said WHERE handled_at IS NULL ORDER BY id")
             return [json.loads(content) for (content,) in rows]
 
@@ -122,14 +112,14 @@ class Store:
 
     def question_at(self, chat: int, message: int) -> tuple[str, int] | None:
         """The task and the number of the question that this message asks."""
-        with _explained(self._path):
+        with explained(self._path, LAYOUT):
             sql = "SELECT which, question FROM asked WHERE chat = ? AND message = ?"
             found: tuple[str, int] | None = self._db.execute(sql, (chat, message)).fetchone()
         return found
 
     def messages_of(self, which: str, question: int) -> list[tuple[int, int]]:
         """The messages that ask this question, as chat and number."""
-        with _explained(self._path):
+        with explained(self._path, LAYOUT):
             sql = "SELECT chat, message FROM asked WHERE which = ? AND question = ? ORDER BY chat, message"
             return self._db.execute(sql, (which, question)).fetchall()
 
@@ -143,35 +133,6 @@ class Store:
 
     def purpose(self, token: str) -> dict[str, Any] | None:
         """What the button is for; None if this store never issued it, or long ago."""
-        with _explained(self._path):
+        with explained(self._path, LAYOUT):
             row = self._db.execute("SELECT purpose FROM button WHERE token = ?", (token,)).fetchone()
         return None if row is None else dict(json.loads(row[0]))
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """For the block: what SQLite finds wrong is Unusable, with the cure if the file itself is broken."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        is_broken = type(error) is sqlite3.DatabaseError  # its subclasses: locked, full disk, no permission
-        raise Unusable(f"{path}: {error}{_cure(path) if is_broken else ''}") from error
-
-
-def _cure(path: Path) -> str:
-    name = shlex.quote(str(path))
-    lost = "what was just said over Telegram must be said again, and older messages no longer take answers"
-    return f"\nto go on without it ({lost}): mkdir {name}.broken && mv {name} {name}-* {name}.broken"
-
-
-def _make(path: Path, connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise Unusable(f"{path} was written by a newer dayshift (version {version}); update the program")
-    if version == 0:
-        for statement in SCHEMA:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise Unusable(f"{path}: {verdict}{_cure(path)}")
