@@ -80,6 +80,15 @@ JOINS = {
     "workspace": {"git", "objects"},
 }  # fmt: skip
 
+TELEGRAM_JOINS = {
+    "answers": {"questions"},
+    "channel": {"courier"},
+    "line": {"settings"},
+    "parcels": {"attachments", "questions"},
+    "readings": {"review", "standing", "statement", "status"},
+    "speaker": {"inbox"},
+}  # fmt: skip
+
 ROOM_IMPORTS = {
     "orchestrator": {"daemon", "metrics"},
     "daemon": {  # of the Orchestrator its type
@@ -140,6 +149,11 @@ def test_a_part_knows_the_leaves_and_what_it_says_it_joins(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "dayshift" / "guard").glob("*.py")), ids=lambda path: path.stem)
 def test_the_guard_stands_on_the_leaves_alone(path: Path) -> None:
     assert parts_of(path) - LEAVES <= {"guard"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dayshift" / "telegram").glob("*.py")), ids=lambda path: path.stem)
+def test_a_part_of_telegram_joins_what_it_says(path: Path) -> None:
+    assert parts_of(path) - LEAVES - {"telegram"} <= TELEGRAM_JOINS.get(path.stem, set())
 
 
 @pytest.mark.parametrize("folder", ["holder", "confinement"])
