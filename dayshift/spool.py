@@ -21,6 +21,7 @@ from dayshift.holder.bounds import Bounds
 END_SECONDS = 15.0  #: the holder's grace for the command, and time to write its records
 MARK = "DAYSHIFT_RUN"  #: environment variable every process of a run carries
 REAP_SECONDS = 5.0
+LOOK_SECONDS, LOOKS_AFTER_A_DEATH = 0.02, 4  #: between two looks for leftovers
 HOLDER = Path(holder.__file__).with_name("__main__.py")
 
 
@@ -141,14 +142,22 @@ class Spool:
     def reap(self, mark: str) -> int:
         """Kill what a dead holder may have left behind; how many processes that were. Never one that is not ours."""
         killed: set[psutil.Process] = set()
-        give_up = time.monotonic() + REAP_SECONDS
-        while (leftovers := {*self._namespace_init(), *carriers(mark)}) and time.monotonic() < give_up:
+        give_up, looks = time.monotonic() + REAP_SECONDS, self._looks()
+        while looks and time.monotonic() < give_up:
+            leftovers = {*self._namespace_init(), *carriers(mark)}
             for process in leftovers:
                 with contextlib.suppress(psutil.NoSuchProcess):  # one death can be another's
                     process.kill()
             killed |= leftovers
-            time.sleep(0.01)
+            looks = self._looks() if leftovers else looks - 1
+            if looks:
+                time.sleep(LOOK_SECONDS)
         return len(killed)
+
+    def _looks(self) -> int:
+        """How often in a row nothing must be found. A holder that was killed may have died while a process was being
+        made, or was becoming another program: one look passes over that."""
+        return 1 if (self.folder / "exit.json").exists() else LOOKS_AFTER_A_DEATH
 
     def _namespace_init(self) -> Iterator[psutil.Process]:
         """The recorded first process of the namespace, if it is that very process still."""

@@ -1,5 +1,7 @@
 """A day over Telegram: real daemon, real CLI, real sandbox, against a server that speaks the Bot API on loopback."""
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -36,6 +38,12 @@ def message(bot: BotApi, *words: str) -> int:
     return found()[0]
 
 
+def remembered(house: House) -> bool:
+    """Whether the daemon knows which message asks: what it dies over before is asked again."""
+    with contextlib.closing(sqlite3.connect(house.home.telegram)) as store:
+        return bool(store.execute("SELECT message FROM asked").fetchall())
+
+
 def test_a_day_is_steered_from_a_phone(house: House, bot: BotApi) -> None:
     """A question is asked and answered by a button, a refused attempt told, the state asked for, the report sent."""
     eager = {"id": "eager", "rehearsal": [{"bash": "git commit -am done"}, {"text": "Done."}]}
@@ -63,7 +71,7 @@ def test_what_was_said_to_a_dead_daemon_is_done_once_by_the_next(house: House, b
     """Killed while it waits for an answer: the answer given meanwhile counts, a second one is told so."""
     daemon = house.start("start", house.day(choosy("page")), "--rehearse", "--once")
     asked = message(bot, "How many orders a page?")
-    until(lambda: house.state("page") == "waiting", 20, "it waits")
+    until(lambda: house.state("page") == "waiting" and remembered(house), 20, "it waits")
     daemon.kill()
     for label in ("3. 100", "1. 20"):
         bot.presses(ME, asked, bot.message(asked).data(label))
