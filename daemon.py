@@ -274,6 +274,7 @@ class Daemon:
                 return await self._conclude()
             finally:
                 await self._say_last_words()
+                self._treasury.let_go()
 
     def mourn(self, earlier: Mapping[str, Any]) -> None:
         """Tell the person that the daemon before this one ended without a word; `earlier` is what is left of it."""
@@ -386,7 +387,6 @@ class Daemon:
     async def _conclude(self) -> int:
         self._desk.refresh(self._orchestrator.records.values(), self._orchestrator.activity)
         self._desk.say(f"report: {await self._dusk.end()}")
-        self._treasury.let_go()
         return decisions.exit_code(self._orchestrator.records.values())
 
     def _facts(self) -> DayFacts:
