@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import date, time
+from datetime import date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -41,7 +41,9 @@ class Dusk:
     def _due(self) -> bool:
         now, known = self._clock.now().astimezone(self._timezone), self._known()
         before, self._over = self._over, not known or decisions.over(known)
-        late = bool(known) and now.time() >= self._report_at and self._late_on != now.date()
+        hour = datetime.combine(now.date(), self._report_at, now.tzinfo)
+        began = any(record.created_at < hour for record in known)  # what begins after it is told at its end
+        late = began and now >= hour and self._late_on != now.date()
         if late:
             self._late_on = now.date()
         return late or (self._over and not before)

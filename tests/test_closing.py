@@ -184,6 +184,16 @@ async def test_the_report_is_told_at_its_hour_once_a_day(tmp_path: Path) -> None
     assert await evening.looks() == ["The day of 2026-11-20 goes on"]
 
 
+async def test_what_begins_after_the_hour_is_told_at_its_end_alone(tmp_path: Path) -> None:
+    evening = Evening(tmp_path, GOES_ON)
+    late = NINE + 10 * HOUR
+    evening.facts = replace(GOES_ON, records=tuple(replace(each, created_at=late) for each in GOES_ON.records))
+    evening.clock.time = late
+    assert await evening.looks() == []
+    evening.facts = OVER
+    assert await evening.looks() == ["The day of 2026-11-20 is over"]
+
+
 async def test_the_end_of_the_day_is_told_when_it_comes(tmp_path: Path) -> None:
     evening = Evening(tmp_path, GOES_ON)
     await evening.looks()
