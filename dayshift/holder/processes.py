@@ -56,18 +56,20 @@ def below(pid: int) -> list[int]:
 def first_to_go(pid: int) -> None:
     """When the machine runs out of memory, this process and all that come of it are ended before the daemon, and
     before anything of the person's."""
-    write_score(pid)
-    for each in below(pid):  # those that it made before; what it makes from now on inherits
-        write_score(each)
+    while sum(write_score(each) for each in (pid, *below(pid))):  # what they make from then on inherits
+        pass
 
 
-def write_score(pid: int) -> None:
-    """Give the kernel that process first; one that is gone needs no more."""
+def write_score(pid: int) -> bool:
+    """Give the kernel that process first; False if it was so already, or is gone."""
     try:
-        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+        with open(f"/proc/{pid}/oom_score_adj", "r+") as file:
+            if file.read().strip() == FIRST:
+                return False
             file.write(FIRST)
     except OSError:
-        pass
+        return False
+    return True
 
 
 def send(pid: int, number: int) -> None:
