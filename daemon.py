@@ -32,6 +32,7 @@ from dayshift import (
 )
 from dayshift.clock import Clock, SystemClock, day_of, rfc3339
 from dayshift.databases import Wanted
+from dayshift.day_facts import DayFacts
 from dayshift.disposal import discard
 from dayshift.documents import BadDocument
 from dayshift.events import HandedIn, NetworkRefused, StopAsked, Tick
@@ -50,7 +51,6 @@ from dayshift.notices import Notice
 from dayshift.preparation import Preparation
 from dayshift.redaction import Redaction
 from dayshift.rehearsal import Rehearsal
-from dayshift.report import DayFacts
 from dayshift.second_sight import SecondSight
 from dayshift.spool import Spool
 from dayshift.states import Parked, ParkReason
@@ -395,7 +395,7 @@ class Daemon:
         day = self._orchestrator.day.date if self._orchestrator.day else self._today(self._clock.now())
         _, dirty = kept_day(self._home)
         rehearsal, timezone = self._prepared.rehearsal, self._settings.timezone
-        return gather(self._home, day, known, self._treasury, timezone, rehearsal, dirty)
+        return gather(self._home, day, known, self._treasury, timezone, rehearsal, dirty, self._clock.now())
 
     @property
     def _is_drawn(self) -> bool:

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from dayshift import closing, decisions, report
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
+from dayshift.day_facts import DayFacts
 from dayshift.home import Home
 from dayshift.model import Record
-from dayshift.report import DayFacts
 
 log = logging.getLogger("dayshift")
 

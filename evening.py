@@ -1,14 +1,14 @@
 """The facts of a day for its report, gathered from records, ledger and git."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
-from dayshift import daybook, decisions, git, steering, workspace
+from dayshift import daybook, decisions, git, steering, timeline, workspace
+from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.home import Home
 from dayshift.model import Closing, DiffStat, Record, Steering
 from dayshift.money import shown
-from dayshift.report import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.sandbox import NO_NETWORK, NO_SANDBOX
 from dayshift.standing import Standing
 from dayshift.statement import Line, Statement
@@ -24,6 +24,7 @@ def gather(
     timezone: str,
     rehearsal: bool,
     dirty: bool,
+    now: datetime,
 ) -> DayFacts:
     """Everything the report of that day says. Same records, same ledger, same repository: same facts."""
     ledger, cap = treasury.statement, treasury.day_cap
@@ -31,6 +32,8 @@ def gather(
     layers, diffs = _layers(mine), _diffs(mine)
     fenced = NO_SANDBOX not in layers
     by_task = _rows(ledger.by("task", file_day=day), f"{day}/")
+    ended = max((r.state.since for r in mine), default=None) if decisions.over(mine) else None
+    history = timeline.read(home, day, rehearsal)
     return DayFacts(
         date=day, project=mine[0].project if mine else "", rehearsal=rehearsal, cap=cap,
         spent=sum(row.cost for row in by_task if row.cost is not None),
@@ -40,7 +43,8 @@ def gather(
         guarantee=treasury.guarantee(fenced), steering=_steering(mine, diffs),
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min((r.started_at for r in mine if r.started_at), default=None),
-        ended_at=max((r.state.since for r in mine), default=None) if decisions.over(mine) else None,
+        ended_at=ended, course=ledger.course(day),
+        stretches={record.id: timeline.stretches(record, history, ended or now) for record in mine},
         timezone=timezone, budgets=tuple(map(_budget, treasury.standings())), overruns=_overruns(ledger, day, mine),
         picture=drawn.name if (drawn := home.picture(day, rehearsal)).exists() else "",
     )  # fmt: skip

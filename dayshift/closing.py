@@ -17,11 +17,12 @@ from pathlib import Path
 
 from dayshift import files, painting, picture, timeline
 from dayshift.alerts import LEFT_TO_THE_PERSON, Alert, Kind
+from dayshift.day_facts import DayFacts
 from dayshift.home import INSTALLATION, Home
 from dayshift.markdown import clean
 from dayshift.model import Record
 from dayshift.money import Pico, shown
-from dayshift.report import BY_URGENCY, HEADLINE, DayFacts, audit_sentence
+from dayshift.report import BY_URGENCY, HEADLINE, audit_sentence
 from dayshift.statement import statement
 from dayshift.states import Failed, Halted, Parked, ParkReason, Waiting
 from dayshift.timeline import Entry

@@ -104,6 +104,7 @@ class _Task(_Strict):
     name: Annotated[str, AfterValidator(_line)] = Field(examples=["Paginate the orders list"])
     description: Annotated[str, AfterValidator(_written)] = Field(examples=["what the agent shall do"])
     module: str = ""
+    kind: str = ""
     estimated_complexity: Complexity = Complexity.medium
     context_files: tuple[RepoPath, ...] = ()
     deliverables: tuple[RepoPath, ...] = ()
@@ -116,6 +117,7 @@ class _Task(_Strict):
     max_attempts: Annotated[Count, Field(ge=1, le=10)] | None = None
     network: tuple[Host, ...] = ()
     carry_over: bool = False
+    continues: CalendarDay | None = None
     rehearsal: tuple[dict[str, Any], ...] | None = None
 
 
@@ -138,6 +140,7 @@ def _task(wanted: _Task, settings: Settings) -> Task:
         description=wanted.description,
         model=wanted.model or agent.model,
         module=wanted.module,
+        kind=wanted.kind,
         complexity=wanted.estimated_complexity,
         context_files=wanted.context_files,
         deliverables=wanted.deliverables,
@@ -149,6 +152,7 @@ def _task(wanted: _Task, settings: Settings) -> Task:
         max_attempts=wanted.max_attempts or agent.max_attempts,
         network=tuple(dict.fromkeys((*settings.network, *wanted.network))),
         carry_over=wanted.carry_over,
+        continues=wanted.continues,
         rehearsal=wanted.rehearsal,
     )
 

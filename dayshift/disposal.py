@@ -32,7 +32,12 @@ def size(place: Path) -> int:
 
 
 def discard(home: Home, record: Record) -> None:
-    """Take away everything a task left, its worktree's git folder and its private ref too; the record goes last."""
+    """Take away everything a task left, its worktree's git folder and its private ref too; the record goes last.
+
+    A real task's record is put by first: its day stays readable.
+    """
+    if not record.rehearsal:
+        records.put_by(home, record)
     try:
         workspace.Workspace(home.workspace(record.id), git.find(Path(record.project))).remove()
     except git.NotARepository:

@@ -21,6 +21,7 @@ class Review(StrEnum):
 
     accept = "accept"
     reject = "reject"
+    undo = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ class Prepared:
     run: int
     base: str
     layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """The lessons, by their ids, that the first prompt of a task held."""
+
+    task_id: str
+    lessons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

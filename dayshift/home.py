@@ -58,6 +58,25 @@ class Home:
         return self.root / "feedback"
 
     @property
+    def learning(self) -> Path:
+        return self.root / "learning"
+
+    @property
+    def lessons(self) -> Path:
+        """What agents are told besides, learnt from feedback: readable, editable, the truth."""
+        return self.learning / "lessons.md"
+
+    @property
+    def patterns(self) -> Path:
+        """How tasks are gone about; what worked well before is added to it."""
+        return self.config / "task_execution_patterns.md"
+
+    @property
+    def templates(self) -> Path:
+        """The person's own versions of the templates of reports."""
+        return self.config / "templates"
+
+    @property
     def own(self) -> Path:
         """The program's own folder."""
         return self.root / ".dayshift"
@@ -65,6 +84,15 @@ class Home:
     @property
     def records(self) -> Path:
         return self.own / "tasks"
+
+    @property
+    def history(self) -> Path:
+        """The last records of tasks that were taken away, or whose ids stand for other work now, by day."""
+        return self.own / "history"
+
+    def facts(self, day: date, rehearsal: bool) -> Path:
+        """All that the report of that day was made of."""
+        return self.own / "days" / f"{day}{'-rehearsal' if rehearsal else ''}.json"
 
     @property
     def reviews(self) -> Path:
@@ -153,7 +181,7 @@ class Home:
     def make_folders(self) -> None:
         """Make what the program writes into; what is there stays."""
         for folder in (self.workspaces, self.status, self.questions / "archive", self.logs, self.results,
-                       self.feedback, self.records, self.inbox, self.own / "timeline"):  # fmt: skip
+                       self.feedback, self.records, self.inbox, self.own / "timeline", self.own / "days"):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
 
     def sockets(self) -> Path:

@@ -29,6 +29,7 @@ class Task:
     description: str
     model: str
     module: str = ""
+    kind: str = ""  #: of work, in the person's word: feature, fix, test, …
     complexity: Complexity = Complexity.medium
     context_files: tuple[str, ...] = ()
     deliverables: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Task:
     carry_over: bool = False
     rehearsal: tuple[dict[str, Any], ...] | None = None
     network: tuple[str, ...] = ()  #: the hosts it may reach; none: nothing but the model
+    continues: date | None = None  #: the day of the task of the same id that it goes on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,8 @@ class Record:
     review: str = "pending"
     review_reason: str = ""  #: why, in the person's words
     reviewed_at: datetime | None = None
+    branch: str = ""  #: what its work was accepted as, if it is not in the person's tree
+    lessons: tuple[str, ...] = ()  #: the ids of those its agent was told at its beginning
     say: str | None = None  #: what the session is told next; kept until a run that was told it came to its own end
     mishaps: int = 0  #: runs in a row that ended through no fault of the task: lost, silent
     steps: int = 0  #: tool calls of its last run
@@ -308,6 +312,15 @@ class Record:
     def ended(self) -> bool:
         """Nothing more will happen to it unless the person says so."""
         return isinstance(self.state, ENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some time that a task spent in one state."""
+
+    state: str
+    begin: datetime
+    end: datetime
 
 
 # --- money on the wire -----------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """The durable record of every task: one JSON file each, replaced as a whole at every change."""
 
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -76,6 +78,27 @@ def load_all(home: Home) -> tuple[dict[str, Record], list[str]]:
             continue
         records[record.id] = record
     return records, broken
+
+
+def put_by(home: Home, record: Record) -> None:
+    """Keep the record as it is now, beside others of its day, for when its id stands for other work; never twice."""
+    folder = home.history / str(record.day)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_json(folder / f"{record.id}-{record.created_at:%Y%m%dT%H%M%S%f}.json", to_json(record))
+
+
+def of_all_days(home: Home) -> tuple[Record, ...]:
+    """Every record there ever was of real tasks, as it was last, by day and id; what cannot be read is left out.
+
+    A task that went on from one day to the next has a record of each.
+    """
+    found: dict[tuple[date, str, datetime], Record] = {}
+    for path in (*sorted(home.history.glob("????-??-??/*.json")), *sorted(home.records.glob("*.json"))):
+        with suppress(ValueError):
+            record = from_json(files.read_json(path) or {})
+            if not record.rehearsal:
+                found[record.day, record.id, record.created_at] = record
+    return tuple(found[key] for key in sorted(found))
 
 
 def remove(home: Home, task_id: str) -> None:

@@ -1,7 +1,7 @@
 """The day's report: evidence for a person in Markdown, the same facts for machines in JSON."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dayshift import markdown
+from dayshift import archive, markdown
 from dayshift.claims import contradictions
 from dayshift.clock import rfc3339
+from dayshift.day_facts import DayFacts, SpendRow
 from dayshift.files import write_atomically, write_json
 from dayshift.home import Home
-from dayshift.model import EVASION, Blocked, Bypass, Closing, DiffStat, Finding, Question, Record, Steering, Tokens, Who
+from dayshift.model import EVASION, Blocked, Bypass, Closing, Finding, Question, Record, Who
 from dayshift.money import Pico, shown, to_usd
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -31,69 +32,9 @@ ALARMS = {
 BY = {Who.agent: "**by an agent**", Who.unknown: "**nobody can tell by whom**", Who.person: "by no agent"}
 
 
-@dataclass(frozen=True, slots=True)
-class SpendRow:
-    """What one model or one task used; `cost` is None when unknown, `estimated` are requests booked at worst case."""
-
-    key: str
-    requests: int
-    tokens: Tokens
-    cost: Pico | None
-    estimated: int
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetRow:
-    """Where one budget stood when the report was written; `elsewhere` is what other use took of it."""
-
-    budget: str  #: as a person calls it
-    cap: Pico
-    spent: Pico
-    elsewhere: Pico
-    reserved: Pico
-    left: Pico
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """What the audit proved: `clean` only if every check was made and no agent may have changed anything."""
-
-    clean: bool
-    findings: tuple[tuple[str, Finding], ...]  #: with the id of the task whose run it was
-    runs_checked: int
-    closing: Closing = field(default_factory=Closing)
-
-
-@dataclass(frozen=True, slots=True)
-class DayFacts:
-    """All a report is made of; amounts in pico-USD, moments aware, shown in `timezone`."""
-
-    date: date
-    project: str
-    rehearsal: bool
-    cap: Pico | None
-    spent: Pico | None  #: None when a part of it is unknown
-    reserved: Pico
-    by_model: tuple[SpendRow, ...]
-    by_task: tuple[SpendRow, ...]
-    records: tuple[Record, ...]
-    diffs: Mapping[str, DiffStat]
-    audit: AuditLine
-    layers: tuple[str, ...]
-    guarantee: str
-    dirty_tree: bool
-    cap_reached: bool
-    started_at: datetime | None
-    ended_at: datetime | None  #: None while the day goes on
-    timezone: str = "UTC"
-    budgets: tuple[BudgetRow, ...] = ()
-    steering: Mapping[str, tuple[Steering, ...]] = field(default_factory=dict)  #: by task
-    picture: str = ""  #: the file name of the day's picture, if it lies beside the report
-    overruns: tuple[str, ...] = ()  #: answers that cost more than they could: what a cap stands on was wrong there
-
-
 def write(home: Home, facts: DayFacts) -> Path:
-    """Replace the day's results/*.json and *-report.md, each as a whole; the path of the latter."""
+    """Replace what is kept of the day, its results/*.json and *-report.md, each as a whole; the path of the last."""
+    archive.keep(home, facts)
     kind = "-rehearsal" if facts.rehearsal else ""
     write_json(home.results / f"{facts.date}{kind}.json", as_json(facts))
     path = home.results / f"{facts.date}{kind}-report.md"

@@ -171,6 +171,13 @@ class Notify(Section):
     command: tuple[Command, ...] = ()
 
 
+class Learning(Section):
+    """What becomes of the person's feedback."""
+
+    auto_apply: bool = False
+    max_characters: Count = Field(default=4_000, ge=200, le=50_000)
+
+
 class Settings(Section):
     """Everything a person can set, with its default."""
 
@@ -187,6 +194,7 @@ class Settings(Section):
     workspace: Workspace = Workspace()
     telegram: Telegram = Telegram()
     notify: Notify = Notify()
+    learning: Learning = Learning()
     prices: dict[str, PriceRow] = {}
 
 

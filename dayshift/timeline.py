@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from dayshift.home import Home
-from dayshift.model import Record
+from dayshift.model import Record, Stretch
 from dayshift.states import ENDED, Running
 
 log = logging.getLogger("dayshift")
@@ -25,15 +25,6 @@ class Entry:
     state: str
     reason: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Some time that a task spent in one state."""
-
-    state: str
-    begin: datetime
-    end: datetime
 
 
 def entry_of(record: Record) -> Entry:

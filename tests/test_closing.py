@@ -11,12 +11,13 @@ from dayshift import closing, timeline
 from dayshift.alerts import OWN_CAP, Alert, Kind, of_cap, of_death, of_limit, still_true
 from dayshift.budgets import called, day_window, task_window
 from dayshift.closing import closing_alert, is_over, pictured, tally
+from dayshift.day_facts import DayFacts
 from dayshift.home import Home
 from dayshift.limits import Kind as LimitKind
 from dayshift.limits import Limit
 from dayshift.model import Question
 from dayshift.money import from_usd
-from dayshift.report import DayFacts, render_markdown
+from dayshift.report import render_markdown
 from dayshift.states import Done, Failed, Parked, ParkReason, Queued, Running, Waiting
 from dusk import Dusk
 from metrics import Ledger

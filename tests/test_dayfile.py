@@ -217,9 +217,10 @@ tasks:
         ("validate: ['']", "validate[0]: is no command; write what a shell shall run"),
         ("rehearsal: [3]", "rehearsal[0]: must be a mapping (`key: value` lines), not 3"),
         ("validate_: [a]", "validate_: is not a key here; did you mean `validate`?"),
-        ("commands: [a]", "commands: is not a key here; known: id, name, description, module, estimated_complexity, "
-                          "context_files, deliverables, depends_on, priority, model, max_cost_usd, timeout_minutes, "
-                          "validate, max_attempts, network, carry_over, rehearsal"),
+        ("commands: [a]", "commands: is not a key here; known: id, name, description, module, kind, "
+                          "estimated_complexity, context_files, deliverables, depends_on, priority, model, "
+                          "max_cost_usd, timeout_minutes, validate, max_attempts, network, carry_over, continues, "
+                          "rehearsal"),
     ],
 )  # fmt: skip
 def test_a_wrong_field_gets_its_line_and_a_cure(shop: Path, line: str, message: str) -> None:

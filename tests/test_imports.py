@@ -11,12 +11,13 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {path.stem for path in ROOT.glob("*.py")}
 LEAVES = {
     "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "booking",
-    "ledger_file",
+    "ledger_file", "day_facts", "outcomes",
     "alerts", "limits", "sqlite_file", "network", "notices", "values",
 }  # fmt: skip
 
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
 JOINS = {
+    "archive": {"records"},
     "audit": {"git", "manifest", "steering", "workspace"},
     "bill": {"usage"},
     "budgets": {"settings"},
@@ -52,6 +53,7 @@ JOINS = {
     "program": {"courier"},
     "push": {"courier", "redaction", "wording"},
     "redaction": {"settings"},
+    "report": {"archive"},
     "reception": {"visits"},
     "rehearsal": {"script"},
     "second_sight": {"claude_code", "tool_calls"},

@@ -41,8 +41,8 @@ JSON = st.dictionaries(TEXT, TEXT | COUNT | st.none() | st.booleans() | st.lists
 PARKED, ENDING = st.sampled_from(ParkReason), st.none() | st.sampled_from(Ending)
 
 TASKS = st.builds(
-    Task, IDS, TEXT, TEXT, TEXT, TEXT, st.sampled_from(Complexity), TEXTS, TEXTS, TEXTS, COUNT, MONEY, COUNT, TEXTS,
-    COUNT, st.booleans(), st.none() | st.lists(JSON, max_size=2).map(tuple), TEXTS,
+    Task, IDS, TEXT, TEXT, TEXT, TEXT, TEXT, st.sampled_from(Complexity), TEXTS, TEXTS, TEXTS, COUNT, MONEY, COUNT,
+    TEXTS, COUNT, st.booleans(), st.none() | st.lists(JSON, max_size=2).map(tuple), TEXTS, st.none() | DAY,
 )  # fmt: skip
 STATES: st.SearchStrategy[State] = st.one_of(
     st.builds(Queued, MOMENT, st.none() | MOMENT),

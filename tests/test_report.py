@@ -11,6 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.home import Home
 from dayshift.markdown import clean
 from dayshift.model import (
@@ -33,10 +34,6 @@ from dayshift.model import (
 )
 from dayshift.money import from_usd
 from dayshift.report import (
-    AuditLine,
-    BudgetRow,
-    DayFacts,
-    SpendRow,
     as_json,
     audit_sentence,
     drift,
