@@ -1,6 +1,6 @@
 """The end of a day as the person is told it: one alert with the report, and the day drawn beside it.
 
-Joins what a day's end is made of: report, statement, timeline, picture and painting.
+Joins what a day's end is made of: statement, timeline, picture and painting.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from dayshift.home import INSTALLATION, Home
 from dayshift.markdown import clean
 from dayshift.model import Record
 from dayshift.money import Pico, shown
-from dayshift.report import BY_URGENCY, HEADLINE, audit_sentence
+from dayshift.reporting.phrases import BY_URGENCY, HEADLINE, audit_sentence
 from dayshift.statement import statement
 from dayshift.states import Failed, Halted, Parked, ParkReason, Waiting
 from dayshift.timeline import Entry

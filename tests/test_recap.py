@@ -1,4 +1,4 @@
-"""The month that is over: archived once, whatever died in between; no counter needs a reset."""
+"""The month or week that is over: archived once, whatever died in between; no counter needs a reset."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import claude_code, recap, toolchain
+from dayshift import claude_code, toolchain
 from dayshift.booking import Admitted, Refused, Reservation
 from dayshift.budgets import Subject, windows
 from dayshift.guard.policy_file import load_policy
@@ -18,6 +18,8 @@ from dayshift.money import from_usd
 from dayshift.notices import Notice
 from dayshift.preparation import Preparation
 from dayshift.prices import load_prices
+from dayshift.reporting import recap
+from dayshift.reporting.recap_facts import Recap
 from dayshift.settings import Budget, Settings
 from dayshift.statement import Account, Statement, statement
 from metrics import Ledger
@@ -62,10 +64,9 @@ def spend(ledger: Ledger, day: date, amount: str, account: Account = "api", task
     ledger.settle(outcome.id, USED, from_usd(amount), "r", NOON)
 
 
-def gathered(home: Home, month: str) -> recap.Recap:
+def gathered(home: Home, period: str) -> Recap:
     with statement(home.ledger(rehearsal=False)) as books:
-        assert books is not None
-        return recap.gather(books, month)
+        return recap.gather(home, books, period)
 
 
 # --- the files ---------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ def test_a_person_reads_sums_bar_milestones_and_tables(home: Home, ledger: Ledge
     found = gathered(home, "2026-11")
     text = recap.render(found)
     assert text.startswith(
-        "# November 2026\n\nSpent: **$5.00** of $10.00 `[##########----------] 50 %` in 1 requests.\n"
+        "# November 2026\n\nSpent: **$5.00** of $10.00 `[##########----------] 50 %` in 1 request.\n"
     )
     assert "- $1.00 of November 2026 reached" in text.replace("\\", "")
     assert "October" not in text
@@ -191,6 +192,10 @@ def looked(home: Home, at: datetime, during: Callable[[Treasury], None] = lambda
     return [text for text in said if " is over: " in text]
 
 
+def of_months(texts: list[str]) -> list[str]:
+    return [text for text in texts if not text.startswith("Week ")]
+
+
 def results(home: Home) -> list[str]:
     return sorted(path.name for path in home.results.iterdir())
 
@@ -198,10 +203,27 @@ def results(home: Home) -> list[str]:
 def test_after_weeks_of_being_off_every_month_with_a_request_gets_its_recap_once(home: Home, ledger: Ledger) -> None:
     for day in (date(2026, 8, 5), date(2026, 10, 31), date(2026, 12, 3)):
         spend(ledger, day, "1")
-    assert [text[:12] for text in looked(home, datetime(2026, 12, 9, tzinfo=UTC))] == ["August 2026 ", "October 2026"]
-    assert results(home) == ["2026-08-recap.md", "2026-08.json", "2026-10-recap.md", "2026-10.json"]
+    told = of_months(looked(home, datetime(2026, 12, 9, tzinfo=UTC)))
+    assert [text[:12] for text in told] == ["August 2026 ", "October 2026"]
+    assert [name for name in results(home) if "W" not in name] == [
+        "2026-08-recap.md", "2026-08.json", "2026-10-recap.md", "2026-10.json",
+    ]  # fmt: skip
     assert looked(home, datetime(2026, 12, 9, 1, tzinfo=UTC)) == []
     assert [text[:13] for text in looked(home, datetime(2027, 1, 1, tzinfo=UTC))] == ["December 2026"]
+
+
+def test_of_weeks_the_last_one_with_a_request_gets_its_recap_once_and_none_before(home: Home, ledger: Ledger) -> None:
+    for day in (date(2026, 11, 3), date(2026, 11, 12), date(2026, 11, 23)):
+        spend(ledger, day, "1")
+    (told,) = looked(home, datetime(2026, 11, 23, 9, tzinfo=UTC))
+    assert told == (
+        "Week 2026-W46, 9 to 15 November 2026 is over: $1.00 spent; 1 task. "
+        f"All of it: {home.results}/2026-W46-recap.md"
+    )
+    assert results(home) == ["2026-W46-recap.md", "2026-W46.json"]
+    assert looked(home, datetime(2026, 11, 29, 23, 59, tzinfo=UTC)) == []
+    told_next = looked(home, datetime(2026, 11, 30, tzinfo=UTC))
+    assert [text[:13] for text in told_next] == ["Week 2026-W48"]
 
 
 def test_the_month_turns_for_a_daemon_that_stays_up(home: Home, ledger: Ledger) -> None:
@@ -210,7 +232,7 @@ def test_the_month_turns_for_a_daemon_that_stays_up(home: Home, ledger: Ledger) 
     def turn(treasury: Treasury) -> None:
         treasury._clock.time = datetime(2026, 12, 1, 0, 0, 1, tzinfo=UTC)  # type: ignore[attr-defined]
 
-    (text,) = looked(home, datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC), turn)
+    (text,) = of_months(looked(home, datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC), turn))
     assert text.startswith("November 2026")
 
 
@@ -240,7 +262,7 @@ def test_a_request_still_under_way_at_the_turn_is_waited_for(home: Home, ledger:
         treasury.let_go()
 
     asyncio.run(live())
-    (text,) = (text for text in said if " is over: " in text)
+    (text,) = of_months([text for text in said if " is over: " in text])
     assert "$3.50 spent" in text  # the one a daemon left open is charged at its worst case, the other at its cost
 
 
@@ -249,7 +271,7 @@ def test_a_crash_between_file_and_notice_loses_nothing_and_one_after_it_repeats_
 ) -> None:
     spend(ledger, date(2026, 10, 1), "1")
     recap.write(home, gathered(home, "2026-10"))  # it died here: the file is there, nobody was told
-    assert len(looked(home, NOON)) == 1
+    assert len(of_months(looked(home, NOON))) == 1
     assert looked(home, NOON) == []
 
 
@@ -258,7 +280,18 @@ def test_a_kept_notice_that_was_not_told_is_told_by_the_next_daemon(home: Home, 
     found = gathered(home, "2026-10")
     kept = recap.notice(found, recap.write(home, found))
     ledger.notify(kept.name, kept.text, NOON)
-    assert looked(home, NOON) == [kept.text]
+    assert of_months(looked(home, NOON)) == [kept.text]
+
+
+def test_a_disk_that_takes_no_recap_costs_the_daemon_nothing_and_the_next_one_writes_it(
+    home: Home, ledger: Ledger
+) -> None:
+    spend(ledger, date(2026, 10, 1), "1")
+    in_the_way = home.results / "2026-10.json"
+    in_the_way.mkdir()
+    assert of_months(looked(home, NOON)) == []
+    in_the_way.rmdir()
+    assert len(of_months(looked(home, NOON))) == 1
 
 
 def test_rehearsals_have_no_months(home: Home) -> None:
@@ -278,5 +311,5 @@ def test_a_new_month_begins_at_zero_without_a_reset_and_the_old_one_stays(home: 
     assert ledger.spend("month:2026-11").settled == from_usd(8)
     assert ledger.spend("month:2026-12").settled == 0
     assert ledger.spend("week:2026-W49").settled == from_usd(2)  # the week goes on over the month's end
-    assert Statement(ledger.connection).months() == ("2026-11", "2026-12")
+    assert Statement(ledger.connection).periods("month") == ("2026-11", "2026-12")
     assert ledger.audit() == []

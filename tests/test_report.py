@@ -13,7 +13,7 @@ from markdown_it.token import Token
 
 from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.home import Home
-from dayshift.markdown import clean
+from dayshift.markdown import clean, is_short
 from dayshift.model import (
     EVASION,
     Answer,
@@ -33,15 +33,9 @@ from dayshift.model import (
     Who,
 )
 from dayshift.money import from_usd
-from dayshift.report import (
-    as_json,
-    audit_sentence,
-    drift,
-    duration,
-    render_markdown,
-    share,
-    write,
-)
+from dayshift.reporting.phrases import audit_sentence, drift, duration, share
+from dayshift.reporting.report import render_markdown, write
+from dayshift.reporting.report_json import as_json
 from dayshift.states import Done, Failed, Halted, Parked, ParkReason, Queued, State, Waiting
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -156,12 +150,13 @@ def test_the_headline_counts_every_outcome_and_the_money() -> None:
 def test_what_needs_the_person_comes_next_with_the_command_to_go_on() -> None:
     needs = section(render_markdown(rich_day()), "Needs you").strip().splitlines()
     assert [line.split("**")[1] for line in needs] == [
-        "A cap is reached", "task-2 asks", "task-4", "task-3", "task-5",
+        "A cap is reached", "task-2 asks", "task-4", "task-3", "task-5", "1 done task to review",
     ]  # fmt: skip
     assert needs[1].endswith("`Keep the old route?`: `dayshift answer task-2`")
     assert "`dayshift retry task-4`" in needs[2]
     assert "failed: validation failed twice" in needs[3]
     assert "`dayshift resume task-5`" in needs[4]
+    assert "task-1. `dayshift diff task-1` shows the work, `dayshift accept task-1` puts it" in needs[5]
 
 
 def test_an_untidy_tree_is_reported() -> None:
@@ -179,7 +174,7 @@ def test_answers_dearer_than_they_could_be_are_told() -> None:
 
 
 def test_a_day_that_needs_nobody_says_so() -> None:
-    facts = replace(rich_day(), records=(finished(),), cap_reached=False)
+    facts = replace(rich_day(), records=(replace(finished(), review="accepted"),), cap_reached=False)
     assert section(render_markdown(facts), "Needs you").strip() == "Nothing."
 
 
@@ -193,24 +188,39 @@ def test_the_most_urgent_cards_come_first() -> None:
 def test_a_done_card_shows_its_evidence_before_the_claim() -> None:
     text = card(render_markdown(rich_day()), "task-1")
     expected = (
-        "- **Outcome**: done\n",
-        "| 0 | 12 s | `pytest -q \\| tail -1` |\n",
+        "- **Validations**: `pytest -q | tail -1` exited 0 (12 s)\n",
         "- **Deliverables**: `src/list.py` present\n",
-        "- **Changes**: 2 files, +120 -14: `src/a.py`, `src/list.py`; all of it in "
-        "`agent_workspaces/task-1/changes.patch`\n",
-        "- **Cost**: $1.00 of $2.00 (50 %), 12 requests; the CLI's own estimate $1.10 (drift +10.0 %)\n",
-        "- **Tokens**: 1,200 in, 340 out, 90,000 read from cache, 800 written to it\n",
+        "- **Changes**: 2 files, +120 -14: `src/a.py`, `src/list.py`\n",
+        "- **Cost**: $1.00 of $2.00 (50 %); 12 requests\n",
         "- **Time**: 1 h 04 min active, attempt 1, 1 run, from 09:00 to 10:04\n",
         "- **Protected by**: sandbox\n",
-        "Question 1, asked at 09:00 with the options `20`, `50`:\n\n```text\nWhich page size?\n```\n",
-        "Answered at 09:05 by file:\n\n```text\nfifty\n```\n",
-        "What the agent claims (nothing here is checked; more in `agent_workspaces/task-1/summary.md` if it left one)"
-        ":\n\n```text\nAdded paging.\n```\n",
+        "- **Question 1** at 09:00: `Which page size?` (`20`, `50`); answered at 09:05 by file: `fifty`\n",
+        "- **The agent claims**, unchecked: `Added paging.`\n",
     )
     places = [text.find(part) for part in expected]
     assert -1 not in places, expected[places.index(-1)]
     assert places == sorted(places)
     assert "Contradiction" not in text
+
+
+def test_what_is_long_in_a_card_is_shown_in_full_in_blocks() -> None:
+    asked = Question("task-1", 1, "Which size?\n\nThere are two.", NINE, ("20", "50"))
+    text = card(
+        render_markdown(replace(rich_day(), records=(replace(finished(), questions=(asked,), claim="a\nb"),))), "task-1"
+    )
+    expected = (
+        "Question 1, asked at 09:00 with the options `20`, `50`:\n\n```text\nWhich size?\n\nThere are two.\n```\n",
+        "Answered at 09:05 by file:\n\n```text\nfifty\n```\n",
+        "What the agent claims, unchecked:\n\n```text\na\nb\n```\n",
+    )
+    places = [text.find(part) for part in expected]
+    assert -1 not in places and places == sorted(places)
+
+
+def test_a_card_that_needs_a_look_says_how_far_the_cli_drifts() -> None:
+    odd = replace(finished(), blocked=halted().blocked)
+    text = card(render_markdown(replace(rich_day(), records=(odd,))), "task-1")
+    assert "12 requests; the CLI's own estimate $1.10 (drift +10.0 %)\n" in text
 
 
 def test_a_failed_card_shows_exit_codes_and_the_end_of_the_output() -> None:
@@ -224,7 +234,7 @@ def test_a_failed_card_shows_exit_codes_and_the_end_of_the_output() -> None:
 
 def test_contradictions_stand_under_the_claim() -> None:
     text = card(render_markdown(rich_day()), "task-3")
-    claim = text.index("What the agent claims")
+    claim = text.index("**The agent claims**, unchecked: `I wrote the document. All tests pass now.`")
     for line in (
         'says "All tests pass now."; "pytest -q \\| tail -1" exited 1',
         "no file changed",
@@ -236,7 +246,10 @@ def test_contradictions_stand_under_the_claim() -> None:
 def test_a_done_task_whose_claim_contradicts_the_evidence_needs_the_person() -> None:
     facts = replace(rich_day(), records=(replace(finished(), checks=(validation(0),)),), diffs={
         "task-1": DiffStat(0, 0, 0, ())})  # fmt: skip
-    assert "- **task-1** is done, but its claim" in section(render_markdown(facts), "Needs you")
+    told = section(render_markdown(facts), "Needs you")
+    assert (
+        '- **task-1** is done, but its claim does not fit the evidence: says "Added paging."; no file changed' in told
+    )
 
 
 def test_a_halted_card_names_each_refusal_with_its_rule() -> None:
@@ -279,7 +292,7 @@ def test_a_task_that_never_started_says_what_it_waits_for() -> None:
 
 def test_an_unknown_cost_or_change_is_unknown_and_never_zero() -> None:
     text = render_markdown(rich_day())
-    assert "- **Cost**: unknown of $2.00, 9 requests, 1 of them estimated at the worst case\n" in card(text, "task-3")
+    assert "- **Cost**: unknown of $2.00; 9 requests, 1 of them estimated at the worst case\n" in card(text, "task-3")
     assert "- **Changes**: unknown\n" in card(text, "task-4")
     assert "- **Cost**: no request in the ledger; cap $2.00\n" in card(text, "task-4")
     assert "Spent: **unknown** of $50.00, $0.30" in render_markdown(replace(rich_day(), spent=None))
@@ -483,6 +496,9 @@ def tokens(text: str) -> Iterator[Token]:
         yield from token.children or ()
 
 
+CODE = ("fence", "code_inline")
+
+
 def structure(seen: list[Token]) -> list[tuple[str, str]]:
     """What a reader sees as structure; a cell may hold escaped text instead of code."""
     return [(token.type, token.tag) for token in seen if token.type not in ("text", "code_inline")]
@@ -490,7 +506,7 @@ def structure(seen: list[Token]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_an_agent_wrote_never_becomes_markup(attack: str) -> None:
-    calm = list(tokens(render_markdown(hostile_day("calm"))))
+    calm = list(tokens(render_markdown(hostile_day("calm" if is_short(attack) else "calm\ncalm"))))
     seen = list(tokens(render_markdown(hostile_day(attack))))
     assert structure(seen) == structure(calm)
     assert not [token for token in seen if token.type in ("html_block", "html_inline", "link_open", "image")]
@@ -507,8 +523,8 @@ def test_what_an_agent_wrote_cannot_steer_a_terminal_or_break_the_files(tmp_path
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_an_agent_wrote_is_shown_all_the_same(attack: str) -> None:
-    shown = [token.content for token in tokens(render_markdown(hostile_day(attack))) if token.type == "fence"]
-    assert clean(f"Done {attack}").strip("\n") + "\n" in shown
+    kept = [token.content for token in tokens(render_markdown(hostile_day(attack))) if token.type in CODE]
+    assert clean(f"Done {attack}").strip("\n") in [content.strip("\n") for content in kept]
     headings = [token.content for token in tokens(render_markdown(hostile_day(attack))) if token.type == "text"]
     assert any(" ".join(clean(attack).split())[:20] in content for content in headings)
 
@@ -526,7 +542,7 @@ def test_long_text_is_cut_and_says_so() -> None:
     assert len(text) < 9_000
     assert "… 98000 more characters" in text
     assert "y\nlast\n```" in text
-    assert "first" not in text
+    assert "first\n" not in text
 
 
 # --- for machines ----------------------------------------------------------------------------------

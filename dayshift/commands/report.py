@@ -1,110 +1,95 @@
-"""The command `report`: a day's report as it was written, fresh if the daemon can write it anew."""
+"""The command `report`: a day's report, or the recap of a week or a month; as Markdown, as JSON, as a page."""
 
-from datetime import UTC, date, datetime
-from pathlib import Path
+import os
+import re
+import shutil
+import sys
+from contextlib import suppress
+from datetime import date, timedelta
 
 import click
 
-from dayshift import inbox
-from dayshift.commandline import Context, Failure
-from dayshift.commands.lookup import daemon, withdraw
+from dayshift import files
+from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
+from dayshift.commands import retold
+from dayshift.commands.retold import Told
 from dayshift.home import Home
+from dayshift.period import Period
 
-FRESH_SECONDS = 2.0
-ENDING = "-report.md"
-RECAP_ENDING = "-recap.md"
+DAYS_AGO = {"today": 0, "yesterday": 1}
 
 
-def day_or_month(text: str) -> date | str:
-    """The date, or the month as it stands; ValueError for anything else."""
-    try:
-        return text if len(text) == 7 and date.fromisoformat(f"{text}-01") else date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no date; write one such as 2026-11-20, or a month such as 2026-11") from None
+def day_or_period(text: str) -> date | str:
+    """The date, or the week or the month as it stands; ValueError for anything else."""
+    if text in DAYS_AGO:
+        return retold.today() - timedelta(days=DAYS_AGO[text])
+    with suppress(ValueError):
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            return date.fromisoformat(text)
+        return str(Period.parse(text))
+    cure = "write one such as 2026-11-20, a week such as 2026-W47 or a month such as 2026-11"
+    raise ValueError(f"{text!r} is no date; {cure}")
 
 
 @click.command
-@click.argument("day", metavar="[DATE]", required=False, type=day_or_month)
+@click.argument("day", metavar="[DATE]", required=False, type=day_or_period)
 @click.option("--rehearsal", is_flag=True, help="The report of a rehearsal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's facts as one JSON document instead.")
+@click.option("--html", "as_page", is_flag=True, help="Write it as one page, with its pictures, and print its path.")
+@click.option("--open", "opens", is_flag=True, help="Write that page, and open it in the browser.")
 @click.pass_obj
-def report(context: Context, day: date | str | None, rehearsal: bool, as_json: bool) -> None:
-    """Show the report of DATE, or the newest one. A month, such as 2026-11, shows its recap, once it is over.
+def report(
+    context: Context, day: date | str | None, rehearsal: bool, as_json: bool, as_page: bool, opens: bool
+) -> None:
+    """Show the report of DATE, or the newest one. A week or a month, such as 2026-W47 or 2026-11, shows its recap.
+
+    It is made again from the facts of that day, so it says what was accepted or rejected since. The page needs no
+    network and runs nothing: it can be sent to somebody as it is.
 
     \b
     Examples:
       dayshift report
-      dayshift report 2026-11-20
-      dayshift report 2026-11
+      dayshift report yesterday
+      dayshift report 2026-W47
+      dayshift report 2026-11-20 --open
       dayshift report --json | jq .counts
     """
-    home = context.home
+    if as_json and (as_page or opens):
+        raise Failure(f"--json and {'--html' if as_page else '--open'} exclude each other; choose one")
     if isinstance(day, str):
-        return _print_recap(home, day, as_json)
-    fresh = _fresh(home, rehearsal) if day in (None, _today()) else None
-    path = _named(home, day, rehearsal) if day or fresh is None else fresh
-    if as_json:
-        path = path.with_name(path.name.removesuffix(ENDING) + ".json")
-    try:
-        return click.echo(path.read_text(encoding="utf-8"), nl=False)
-    except OSError as error:
-        raise Failure(f"{path} cannot be read ({error.strerror}); {_existing(home, rehearsal)}") from error
+        if rehearsal:
+            raise Failure(f"a recap is of real days alone; ask for {day} without --rehearsal")
+        told = retold.of_period(context.home, day)
+    else:
+        told = retold.of_day(context.home, day, rehearsal)
+    if as_page or opens:
+        return _show_page(context.home, told, opens)
+    return _print_json(told) if as_json else _print(told.markdown)
 
 
-def _print_recap(home: Home, month: str, as_json: bool) -> None:
-    path = home.results / (f"{month}.json" if as_json else f"{month}{RECAP_ENDING}")
-    try:
-        click.echo(path.read_text(encoding="utf-8"), nl=False)
-    except OSError as error:
-        months = ", ".join(each.name[:7] for each in sorted(home.results.glob(f"????-??{RECAP_ENDING}")))
-        there = f"; there are: {months}" if months else ""
-        raise Failure(
-            f"there is no recap of {month} in {home.results}{there}. A month with spending gets one when a daemon "
-            "runs after it"
-        ) from error
+def _print_json(told: Told) -> None:
+    if told.json is None:
+        raise Failure(f"{told.path} is all there is of it; no JSON was kept")
+    click.echo(told.json, nl=False)
 
 
-def _today() -> date:
-    return datetime.now(UTC).astimezone().date()
+def _print(text: str) -> None:
+    """As it is; at a terminal that is too low for it, page by page."""
+    if sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
+        return click.echo_via_pager(text)
+    return click.echo(text, nl=False)
 
 
-def _fresh(home: Home, rehearsal: bool) -> Path | None:
-    """The running daemon's report, written this moment; None if it has none of that kind or does not answer."""
-    facts = daemon(home)
-    if facts is None or facts["rehearsal"] != rehearsal:
-        return None
-    request = inbox.submit(home, {"kind": "report"})
-    answer = inbox.reply(home, request, FRESH_SECONDS)
-    if answer is None or not answer[0]:
-        withdraw(home, request)
-        click.echo("the daemon wrote no new report; this is the last one there is", err=True)
-        return None
-    return Path(answer[1][0])
+def _show_page(home: Home, told: Told, opens: bool) -> None:
+    from dayshift.reporting.page import page
 
+    path = told.path.with_suffix(".html")
+    files.write_atomically(path, page(told.markdown, home.templates))
+    click.echo(path)
+    if opens:
+        from dayshift import browser
 
-def _named(home: Home, wanted: date | None, rehearsal: bool) -> Path:
-    """The report of that day, or the newest; Failure that names what there is."""
-    written = _written(home, rehearsal)
-    if wanted is None and written:
-        return written[-1]
-    if wanted is not None and (path := home.results / f"{wanted}{_kind(rehearsal)}{ENDING}") in written:
-        return path
-    subject = "no report yet" if wanted is None else f"no report of {wanted}"
-    raise Failure(f"there is {subject} in {home.results}; {_existing(home, rehearsal)}")
-
-
-def _written(home: Home, rehearsal: bool) -> list[Path]:
-    """Every report of that kind, oldest first."""
-    return sorted(home.results.glob(f"????-??-??{_kind(rehearsal)}{ENDING}"))
-
-
-def _kind(rehearsal: bool) -> str:
-    return "-rehearsal" if rehearsal else ""
-
-
-def _existing(home: Home, rehearsal: bool) -> str:
-    """What may be asked for instead, in words."""
-    days = [path.name[:10] for path in _written(home, rehearsal)]
-    other = [path.name[:10] for path in _written(home, not rehearsal)]
-    hint = f"; {'real days' if rehearsal else 'rehearsals (--rehearsal)'}: {', '.join(other)}" if other else ""
-    return f"there are: {', '.join(days) or 'none'}{hint}"
+        try:
+            browser.show(path, os.environ)
+        except browser.Unopened as error:
+            raise Failure(f"the page was written and not opened: {error}", BAD_ENVIRONMENT) from error

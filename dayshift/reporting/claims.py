@@ -26,15 +26,17 @@ _WORKED = re.compile(
 )
 
 
-def contradictions(record: Record, changed_files: int | None) -> list[str]:
+def contradictions(record: Record, changed_files: int | None, summary: str = "") -> list[str]:
     """Each claim the evidence speaks against, in its own words, plain text; when in doubt, silent.
 
-    `changed_files` is None when it is not known how many files the task changed.
+    `changed_files` is None when it is not known how many files the task changed; `summary` is what the agent left
+    beside its last words.
     """
     failed = [check for check in _checks(record, "validate") if check.exit_code != 0]
     absent = [check for check in _checks(record, "deliverable") if check.exit_code != 0]
     present = any(check.exit_code == 0 for check in _checks(record, "deliverable"))
-    passes, worked = _asserted(record.claim, _PASSES), _asserted(record.claim, _WORKED)
+    claim = f"{record.claim}\n{summary}"
+    passes, worked = _asserted(claim, _PASSES), _asserted(claim, _WORKED)
     found = []
     if passes and failed:
         exits = ", ".join(f'"{check.subject}" exited {check.exit_code}' for check in failed)
