@@ -62,7 +62,7 @@ class Counter:
             case "order":
                 self._order(Order(content["order"]), content.get("task"), name)
             case "review":
-                self._handover.take(self._orchestrator.records.get(content["task"]), content, name)
+                self._handover.take(self._orchestrator.records, content, name)
             case "say":
                 self._say(content, name)
             case "attach":

@@ -1,8 +1,9 @@
 """The proof after the fact: fingerprints of the git directory before and after every run, what differs, who did it.
 
-It joins the manifest, whose lines it compares, and git and the workspace, which say what is looked at. Blame falls
-where it can be proven and nowhere else: in a proven sandbox the agent cannot have written there; without one only a
-reflog entry that bears its name convicts it, and nothing clears it, since a person's name can be borrowed.
+It joins the manifest, whose lines it compares, git and the workspace, which say what is looked at, and the references
+dayshift made for the person. Blame falls where it can be proven and nowhere else: in a proven sandbox the agent cannot
+have written there; without one only a reflog entry that bears its name convicts it, and nothing clears it, since a
+person's name can be borrowed; but what dayshift itself made at the person's word is known to be theirs.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import manifest, steering
+from dayshift import made_refs, manifest, steering
 from dayshift.git import Repository
 from dayshift.model import Finding, Who
 from dayshift.workspace import Workspace, nested_repositories
@@ -21,6 +22,7 @@ FOLLOWS = {"reflogs", "objects", "COMMIT_EDITMSG", "ORIG_HEAD", "config file", "
 FOLLOWS |= {"worktree logs/HEAD", "worktree ORIG_HEAD", "worktree COMMIT_EDITMSG"}
 #: What makes git start programs, or send to other places: worth a look, whoever did it.
 GRAVE = {"hooks", "hooks path", "config", "remotes", "info/attributes", "objects/info/alternates", "submodules"}
+YOURS = "yours: `accept --branch` did that while it ran"
 MOST_NAMED, MOST_READ, MOST_OWN = 5, 50, 50
 TAIL = 64 * 1024  #: bytes of a reflog's end that are read for who wrote there
 ENTRY = re.compile(r"[0-9a-f]+ [0-9a-f]+ (?P<who>.*<(?P<mail>[^<>]*)>) (?P<at>\d+) [+-]\d{4}\t?(?P<what>.*)")
@@ -84,8 +86,19 @@ def findings(before: Fingerprint, after: Fingerprint, window: Window, project: R
     """What changed in that window and who did it, one finding an aspect."""
     changed = {each: names for each, names in differences(before, after).items() if each not in (NESTED, LEFT)}
     logs = {name: entries for name in _logs(changed) if (entries := _entries(project.common_dir / name, window))}
-    found = [each for aspect, names in told(changed).items() for each in _blamed(aspect, names, window, logs)]
+    found, yours = [], _made_for_the_person(after, project)
+    for aspect, names in told(changed).items():
+        mine = tuple(name for name in names if aspect == "refs" and name in yours)
+        found += [Finding(window.run, f"{described(aspect, mine)}, {YOURS}", False, Who.person, aspect)] if mine else []
+        if others := tuple(name for name in names if name not in mine):
+            found += _blamed(aspect, others, window, logs)
     return (*found, *_in_its_own(before, after, window))
+
+
+def _made_for_the_person(after: Fingerprint, project: Repository) -> set[str]:
+    """The references that are just what dayshift made of them."""
+    values = dict(line.split(" ", 2)[:2] for line in after.aspects.get("refs", "").splitlines())
+    return {ref for ref, value in made_refs.noted(project).items() if values.get(ref, made_refs.GONE) == value}
 
 
 def _blamed(aspect: str, names: tuple[str, ...], window: Window, logs: Logs) -> list[Finding]:

@@ -44,8 +44,8 @@ def close_day(home: Home, day: date, records: Sequence[Record], fenced: bool) ->
     except (GitError, NotARepository, OSError) as error:
         return Closing(opened_at, trouble=str(error))
     changed = audit.told(audit.differences(audit.Fingerprint(saved["aspects"]), now))
-    seen = [finding for record in records for finding in record.findings]
-    unwatched = any(record.audited_runs < record.runs for record in records)
+    seen = [finding for record in records for finding in record.findings_today]
+    unwatched = any(record.audited_today < record.runs_today for record in records)
     return Closing(
         opened_at,
         tuple(_explained(aspect, names, seen, fenced, unwatched) for aspect, names in changed.items()),
@@ -62,7 +62,8 @@ def _explained(aspect: str, names: tuple[str, ...], seen: Iterable[Finding], fen
             return Change(what, who, "it changed while an agent ran")
     if unwatched:
         return Change(what, Who.unknown, "a run was not checked")
-    return Change(what, Who.person, "it changed while no agent ran")
+    by = "`accept --branch` did that for you" if Who.person in blamed else "it changed while no agent ran"
+    return Change(what, Who.person, by)
 
 
 def _of_the_workspace(aspect: str) -> bool:

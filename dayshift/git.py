@@ -19,19 +19,21 @@ SAFE = {
     "safe.bareRepository": "explicit", "protocol.allow": "never", "submodule.recurse": "false",
     "status.submoduleSummary": "false", "gc.auto": "0", "maintenance.auto": "false",
     "commit.gpgSign": "false", "log.showSignature": "false", "core.quotePath": "false", "core.safecrlf": "false",
+    "i18n.commitEncoding": "UTF-8",
 }  # fmt: skip
 
 #: Every command the supervisor uses, with the words that keep it from starting anything; there is no other.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "add": (), "cat-file": (), "checkout-index": (), "commit-tree": (), "config": (), "for-each-ref": (),
-    "ls-files": (), "ls-tree": (), "merge-tree": (), "read-tree": (), "rev-parse": (), "update-index": (),
-    "update-ref": (), "worktree": (), "write-tree": (),
+    "add": (), "cat-file": (), "check-ref-format": (), "checkout-index": (), "commit-tree": (), "config": (),
+    "for-each-ref": (), "ls-files": (), "ls-tree": (), "merge-tree": (), "read-tree": (), "rev-parse": (),
+    "update-index": (), "update-ref": (), "worktree": (), "write-tree": (),
     "diff": ("--no-ext-diff", "--no-textconv"), "show": ("--no-ext-diff", "--no-textconv"),
     "status": ("--ignore-submodules=all",),
 }  # fmt: skip
 #: Of these, the ones no filter or driver serves. What compares files with an index may run a filter, even `write-tree`.
 UNCONVERTED = frozenset({
-    "cat-file", "commit-tree", "config", "for-each-ref", "ls-files", "ls-tree", "rev-parse", "update-ref",
+    "cat-file", "check-ref-format", "commit-tree", "config", "for-each-ref", "ls-files", "ls-tree", "rev-parse",
+    "update-ref",
 })  # fmt: skip
 
 DRIVER = re.compile(r"(filter|merge)\.(.+)\.[^.]+", re.DOTALL)
@@ -52,6 +54,9 @@ ALONE = {
     "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_ATTR_NOSYSTEM": "1",
     "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_REPLACE_OBJECTS": "1",
 }  # fmt: skip
+
+
+PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")  #: what is asked of a repository
 
 
 class GitError(Exception):
@@ -103,6 +108,10 @@ class Repository:
             for key, value in (NO_FILTER if kind == "filter" else TEXT_MERGE).items()
         }
 
+    def harmless(self, more: Mapping[str, str]) -> dict[str, str]:
+        """These settings, as variables for a git that is run as the person, and those that keep it from our dangers."""
+        return _settings({**SAFE, **self._without_drivers(), **more})
+
     def text(self, *arguments: str, check: bool = True) -> str:
         """The command's output as stripped text."""
         return self.run(*arguments, check=check).decode(errors="replace").strip()
@@ -110,6 +119,10 @@ class Repository:
     def with_index(self, index: Path) -> "Repository":
         """The same repository with another index file, so that nobody's staging area is touched."""
         return Repository(self.git_dir, self.common_dir, self.work_tree, {**self.extra, "GIT_INDEX_FILE": str(index)})
+
+    def by(self, who: Mapping[str, str]) -> "Repository":
+        """The same repository, whose commits are made by somebody else: variables that say who and when."""
+        return Repository(self.git_dir, self.common_dir, self.work_tree, {**self.extra, **who})
 
     def with_objects(self, folder: Path, others: Path) -> "Repository":
         """The same repository, writing its new objects into a folder apart; those in the others' are known to it."""
@@ -138,21 +151,24 @@ def _failure(command: str, result: subprocess.CompletedProcess[bytes]) -> GitErr
 
 def find(path: Path) -> Repository:
     """The repository whose work tree contains the path; NotARepository if there is none."""
-
-    def ask(*arguments: str) -> str:
-        result = subprocess.run(
-            ["git", "-C", str(path), "rev-parse", *arguments], capture_output=True, check=False, text=True,
-            env={**ALONE, **_settings({**SAFE, "safe.directory": "*"})},
-        )  # fmt: skip
-        if result.returncode != 0:
-            raise NotARepository(f"{path} is not in a git repository; run `git init` there or set `project:`")
-        return result.stdout.strip()
-
     if not path.is_dir():
         raise NotARepository(f"{path} is not a folder; set `project:` to a git repository")
-    if ask("--is-inside-work-tree") != "true":
+    inside, *places = _asked(path, "--is-inside-work-tree", *PLACES)
+    if inside != "true":
         raise NotARepository(f"{path} has no work tree; set `project:` to a checked-out repository")
-    top = Path(ask("--show-toplevel"))
-    git_dir = (top / ask("--absolute-git-dir")).resolve()
-    common = (path / ask("--git-common-dir")).resolve()
-    return Repository(git_dir, common, top)
+    if len(places) != len(PLACES):  # a name has a line end in it
+        places = ["\n".join(_asked(path, each)) for each in PLACES]
+    top, git_dir, common = places
+    return Repository((Path(top) / git_dir).resolve(), (path / common).resolve(), Path(top))
+
+
+def _asked(path: Path, *words: str) -> list[str]:
+    """What git says of itself there, by lines."""
+    result = subprocess.run(
+        ["git", "-C", str(path), "rev-parse", *words], capture_output=True, check=False, errors="surrogateescape",
+        env={**ALONE, **_settings({**SAFE, "safe.directory": "*"})},
+    )  # fmt: skip
+    lines = result.stdout.removesuffix("\n").split("\n")
+    if result.returncode != 0 and lines[0] != "false":
+        raise NotARepository(f"{path} is not in a git repository; run `git init` there or set `project:`")
+    return lines

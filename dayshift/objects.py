@@ -1,4 +1,6 @@
-"""The objects the supervisor writes into a repository, told from everybody else's; it joins git, which writes them.
+"""The objects the supervisor writes into a repository, told from everybody else's.
+
+It joins git, which writes them, and the references it made, whose notes lie beside its own.
 
 Objects have no author. So the supervisor's are written apart first, noted by name, and only then moved to the others.
 """
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dayshift.git import Repository
+from dayshift.made_refs import NOTES
 
 APART = "tmp_objdir-dayshift-"  #: git takes a folder of that kind away by itself, should it ever be left
 NOTED = "dayshift"  #: in objects/info: the names of what the supervisor wrote, one a line
@@ -73,7 +76,7 @@ def listed(common_dir: Path) -> set[str]:
             found |= {folder.name + each.name for each in _scanned(folder.path)}
         elif not folder.name.startswith(APART):
             found |= {each.name for each in _scanned(folder.path)}
-    return found - {NOTED, "alternates"}
+    return found - {NOTED, NOTES, "alternates"}
 
 
 def _scanned(folder: str | Path) -> list[os.DirEntry[str]]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from dayshift import acceptance, files, git
-from dayshift.acceptance import Refused
+from dayshift import files, git
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.reviewing import acceptance
+from dayshift.reviewing.passage import Refused
 from dayshift.states import Done
 from dayshift.workspace import Workspace, head
 from tests.house import NINE, record

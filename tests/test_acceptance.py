@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from dayshift import acceptance, git, review
-from dayshift.acceptance import Refused
+from dayshift import git
 from dayshift.home import Home
+from dayshift.reviewing import acceptance, review
+from dayshift.reviewing.passage import Refused
 from dayshift.states import Cancelled, Done, Failed, Halted, Running
 from dayshift.workspace import head
 from tests.house import NINE, record

@@ -14,7 +14,7 @@ import pytest
 from dayshift import records
 from dayshift.home import Home
 from dayshift.model import Record
-from dayshift.review import inert
+from dayshift.reviewing.review import inert
 from dayshift.states import Done, Failed, Halted, Running
 from handover import Handover
 from orchestrator import main
@@ -230,8 +230,7 @@ class Office:
         return self.house.desk
 
     async def asks(self, verdict: str, request: str = "1", **more: Any) -> None:
-        record = self.house.orchestrator.records.get(more.get("task", "a"))
-        self.handover.take(record, {"task": "a", "verdict": verdict, **more}, request)
+        self.handover.take(self.house.orchestrator.records, {"task": "a", "verdict": verdict, **more}, request)
 
     async def replies(self, count: int = 1) -> list[tuple[str | None, tuple[str, ...], bool]]:
         async with asyncio.timeout(30):
@@ -295,9 +294,12 @@ async def test_a_task_of_another_kind_or_none_is_said_and_a_broken_request_too(o
         await office.asks("verdict")
 
 
-def test_what_was_accepted_and_is_tried_again_waits_for_a_new_verdict(shop: Shop) -> None:
-    house = House()
-    failed = replace(shop.works(*EDITS), state=Failed(NOON, "red"), review="accepted", review_reason="", runs=1)
-    house.orchestrator.restore({"a": failed}, {})
-    house.happens(says("retry"))
-    assert house["a"].review == "pending"
+def test_what_was_accepted_is_not_tried_again_and_what_was_rejected_waits_for_a_new_verdict(shop: Shop) -> None:
+    for review, after in (("accepted", "accepted"), ("rejected", "pending")):
+        house = House()
+        failed = replace(shop.works(), state=Failed(NOON, "red"), review=review, review_reason="x", runs=1)
+        house.orchestrator.restore({"a": failed}, {})
+        house.happens(says("retry"))
+        ((_, lines, ok),) = house.desk.replies
+        assert (house["a"].review, ok) == (after, after == "pending")
+        assert ok or "`dayshift accept a --undo` first" in lines[0]

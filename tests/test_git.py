@@ -16,8 +16,8 @@ import pytest
 from dayshift import git, workspace
 from dayshift.audit import fingerprint
 from dayshift.git import COMMANDS, GitError, Repository
+from dayshift.reviewing.takeover import prepared
 from dayshift.steering import changed
-from dayshift.takeover import prepared
 from dayshift.workspace import Workspace, dirty_paths, head, holds, joined, read_at
 from tests.conftest import WHO
 
@@ -156,7 +156,8 @@ def everything(project: Repository, folder: Path) -> None:
     commit = place.keep(base, "work")
     place.diff_stat(base, commit)
     changed(project, base, commit, ("CLAUDE.md", "package.json"))
-    assert len(prepared(project, base, commit, folder / "stage", ())) == 5
+    assert len(prepared(project, base, commit, folder / "stage", ()).changes) == 5
+    project.text("check-ref-format", "--branch", "paging")
     assert read_at(project, commit, "README.md") == "changed\n"
     assert holds(project, commit, "new.md")
     project.text("ls-tree", "--name-only", base, "--", "README.md")

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dayshift import landing
-from dayshift.acceptance import Refused
-from dayshift.landing import Change, Disturbed
+from dayshift.reviewing import landing
+from dayshift.reviewing.landing import Change, Disturbed
+from dayshift.reviewing.passage import Refused
 from tests.shop import LINES, Edit, Shop, line, shell, write
 
 

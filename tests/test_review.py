@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import review
 from dayshift.events import Review, Reviewed
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.reviewing import review
+from dayshift.reviewing.verdict import reviewed
 from dayshift.states import Done, Halted
-from dayshift.verdict import reviewed
 from tests.house import NINE, SECOND, record
 from tests.shop import KINDS, Shop, shell, write
 

@@ -1,4 +1,4 @@
-"""The command `diff`: what a task changed, to be read in a terminal or piped on as a patch."""
+"""The command `diff`: what a task changed, read in a terminal or a difftool, or piped on as a patch."""
 
 import os
 import sys
@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import click
 
-from dayshift import review
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import print_json, task_record
 from dayshift.git import GitError, NotARepository
 from dayshift.home import Home
 from dayshift.model import Record
-from dayshift.review import Changed, inert
+from dayshift.reviewing import difftool, review
+from dayshift.reviewing.review import Changed, inert
 
 COLOURS = {"@@": "cyan", "+": "green", "-": "red"}  #: by what a line begins with
 
@@ -21,9 +21,13 @@ COLOURS = {"@@": "cyan", "+": "green", "-": "red"}  #: by what a line begins wit
 @click.command
 @click.argument("task")
 @click.option("--stat", "measure", is_flag=True, help="Only the files, with how many lines came and went.")
+@click.option(
+    "--tool", metavar="[NAME]", is_flag=False, flag_value="", default=None,
+    help="Open your difftool on it: the one you have set for git, or NAME.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print these facts as one JSON document instead.")
 @click.pass_obj
-def diff(context: Context, task: str, measure: bool, as_json: bool) -> None:
+def diff(context: Context, task: str, measure: bool, tool: str | None, as_json: bool) -> None:
     """Show what TASK changed, against where it started; of a running task, its work as it was kept last.
 
     Into a pipe goes the patch byte for byte, binary files included. Files that steer agents or run by themselves are
@@ -33,14 +37,19 @@ def diff(context: Context, task: str, measure: bool, as_json: bool) -> None:
     Examples:
       dayshift diff task-001
       dayshift diff task-001 --stat
+      dayshift diff task-001 --tool
       dayshift diff task-001 | git apply --3way
     """
+    if tool is not None and (measure or as_json):
+        raise Failure("--tool opens a difftool; it goes with neither --stat nor --json")
     record = task_record(context.home, task)
     try:
         found = review.changes(record)
         if as_json:
             return _print_facts(record, found)
         _warn(context.home, record, found)
+        if tool is not None:
+            return _open(record, tool) if found else None
         return _print_stat(found) if measure else _print_patch(review.patch(record))
     except (GitError, NotARepository) as error:
         raise Failure(f"the work of {record.id} cannot be read: {error}", BAD_ENVIRONMENT) from error
@@ -58,6 +67,22 @@ def _warn(home: Home, record: Record, found: Sequence[Changed]) -> None:
         click.echo(f"{record.id} is in quarantine: look at its work, and do not take it over", err=True)
     for line in review.warnings(home, record, found):
         click.echo(line, err=True)
+
+
+def _open(record: Record, tool: str) -> None:
+    """Open the person's tool; Failure if they have none, or nobody sits there."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Failure(f"--tool needs a terminal; `dayshift diff {record.id}` writes into a pipe")
+    chosen = tool or difftool.configured(record)
+    if not chosen:
+        raise Failure(
+            "no difftool is set: `git config --global diff.tool NAME` sets one, `git difftool --tool-help` lists those "
+            f"there are, and `dayshift diff {record.id} --tool NAME` opens one now",
+            BAD_ENVIRONMENT,
+        )
+    if code := difftool.opened(record, chosen):
+        said = f"the difftool {chosen} ended with {code}; `git difftool --tool-help` lists those there are"
+        raise Failure(said, BAD_ENVIRONMENT)
 
 
 def _print_patch(patch: bytes) -> None:

@@ -1,112 +1,176 @@
-"""The commands `accept` and `reject`: the person's verdict on a task's work."""
+"""The commands `accept` and `reject`: the person's verdict on a task's work, and its undoing."""
 
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
-from dayshift import acceptance, files, inbox, verdict
-from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, Context, Failure
-from dayshift.commands.lookup import daemon, print_json, task_record, withdraw
-from dayshift.events import Review, Reviewed
-from dayshift.git import GitError, NotARepository
+from dayshift.commandline import Context, Failure
+from dayshift.commands import following
+from dayshift.commands.lookup import print_json, task_record
+from dayshift.commands.message_file import MessageFile
+from dayshift.commands.verdicts import give
+from dayshift.events import Review
 from dayshift.home import Home
 from dayshift.markdown import clean
 from dayshift.model import Record
+from dayshift.reviewing import enactment, verdict
 
-LOOK_AGAIN_SECONDS = 1.0
-PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds the lock for an instant
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How tasks are to be accepted."""
+
+    force: bool
+    with_dependencies: bool
+    with_dependents: bool
+    alone: bool
+    branch: str
+    asks: bool  #: somebody is there to be asked
 
 
 @click.command
-@click.argument("task")
+@click.argument("tasks", metavar="TASK...", nargs=-1, required=True)
+@click.option("--with-dependencies", is_flag=True, help="First what they build on that is not accepted yet.")
+@click.option("--with-dependents", is_flag=True, help="Then what is done, unreviewed and builds on them.")
+@click.option("--alone", is_flag=True, help="Although what they build on is not accepted.")
+@click.option("--branch", metavar="NAME", help="Make a branch on top of HEAD, a commit a task; your tree stays.")
+@click.option(
+    "--commit-message-file", "message", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True),
+    help="Also write a message for `git commit -F FILE`; - prints it.",
+)  # fmt: skip
+@click.option("--undo", is_flag=True, help="Take the acceptance back; what you made since stays.")
 @click.option("--force", is_flag=True, help="Also what a failed, halted or cancelled task did make.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 @click.pass_obj
-def accept(context: Context, task: str, force: bool, as_json: bool) -> None:
-    """Put the changes of TASK into your tree, uncommitted and unstaged: all of them, or none.
+def accept(
+    context: Context, tasks: tuple[str, ...], with_dependencies: bool, with_dependents: bool, alone: bool,
+    branch: str | None, message: Path | None, undo: bool, force: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Put the changes of each TASK into your tree, uncommitted and unstaged: all of them, or none.
 
     They are merged with your own uncommitted changes. If the two do not fit together, nothing is changed, and the
-    files are named.
+    files are named. Several are taken in the order in which they build on each other.
 
     \b
     Examples:
       dayshift accept task-001
-      dayshift diff task-001 && dayshift accept task-001
+      dayshift accept task-003 --with-dependencies
+      dayshift accept task-001 --commit-message-file message && git commit -a -F message
+      dayshift accept task-001 task-002 --branch paging
+      dayshift accept task-001 --undo
     """
-    _give(context.home, task, Review.accept, "", force, as_json)
+    asks = sys.stdin.isatty() and not as_json
+    wishes = Wishes(force, with_dependencies, with_dependents, alone, branch or "", asks)
+    _must_go_together(wishes, branch, message, undo, as_json)
+    if undo:
+        return _take_back(context.home, tasks, with_dependents, as_json)
+    return _accept(context.home, tasks, wishes, MessageFile(message) if message else None, as_json)
+
+
+def _must_go_together(wishes: Wishes, branch: str | None, message: Path | None, undo: bool, as_json: bool) -> None:
+    wrong = {
+        "--alone and --with-dependencies exclude each other": wishes.alone and wishes.with_dependencies,
+        "--branch commits with messages of its own; leave out --commit-message-file": wishes.branch and message,
+        "--json and `--commit-message-file -` both print; name a file": as_json and message == Path("-"),
+        "--branch needs a name": branch == "",
+        "--undo goes with --with-dependents and --json alone":
+            undo and (wishes.force or wishes.alone or wishes.with_dependencies or wishes.branch or message),
+    }  # fmt: skip
+    if found := [why for why, holds in wrong.items() if holds]:
+        raise Failure("\n".join(found))
+
+
+def _accept(home: Home, tasks: tuple[str, ...], wishes: Wishes, message: MessageFile | None, as_json: bool) -> None:
+    known = following.known(home, tasks)
+    if message and all(known[each].review == verdict.PAST[Review.accept] for each in tasks):
+        return message.write([known[each] for each in dict.fromkeys(tasks)])
+    chosen = following.chosen(known, tasks, wishes.with_dependencies, wishes.with_dependents, wishes.alone, wishes.asks)
+    if wishes.branch and wishes.asks:
+        chosen += following.offered(known, chosen)
+    if message:
+        message.must_take([known[each] for each in chosen])
+    told = _given(home, chosen, wishes)
+    _print(chosen, told, Review.accept, as_json, sys.stderr if message and message.is_output else None)
+    if wishes.asks and not wishes.branch and (more := following.offered(known, chosen)):
+        _print(more, _given(home, more, wishes), Review.accept, as_json, None)
+        chosen += more
+    ready = [] if wishes.asks else following.ready(known, chosen, wishes.branch)
+    for line in [*ready, *following.overlapping(known, chosen)]:
+        click.echo(line, err=True)
+    return message.write([known[each] for each in chosen]) if message else None
+
+
+def _given(home: Home, chosen: list[str], wishes: Wishes) -> dict[str, list[str]]:
+    """What came of each; where one fails, what came of those before is said first."""
+    asked: dict[str, Any] = {"kind": "review", "verdict": Review.accept, "reason": "", "force": wishes.force}
+    if wishes.branch:
+        more = {"task": chosen[0], "tasks": chosen, "branch": wishes.branch}
+        return {chosen[-1]: give(home, {**asked, **more})}
+    return _each(home, [{**asked, "task": each} for each in chosen])
+
+
+def _each(home: Home, requests: list[dict[str, Any]]) -> dict[str, list[str]]:
+    told: dict[str, list[str]] = {}
+    for asked in requests:
+        try:
+            told[enactment.tasks(asked)[-1]] = give(home, asked)
+        except Failure:
+            click.echo("".join(f"{clean(line)}\n" for lines in told.values() for line in lines), nl=False, err=True)
+            raise
+    return told
+
+
+def _take_back(home: Home, tasks: tuple[str, ...], with_dependents: bool, as_json: bool) -> None:
+    groups = following.taken_back(following.known(home, tasks), tasks, with_dependents)
+    asked = {"kind": "review", "verdict": Review.undo, "of": "accepted", "reason": "", "force": False}
+    told = _each(home, [{**asked, "task": group[0], "tasks": group} for group in groups])
+    _print([each for group in groups for each in group], told, Review.undo, as_json, None)
+
+
+def _print(ids: list[str], told: dict[str, list[str]], said: Review, as_json: bool, output: Any) -> None:
+    lines = [line for each in told.values() for line in each]
+    if as_json:
+        facts = {"task_id": ids[0], "review": verdict.PAST[said], "reason": "", "said": lines}
+        return print_json({**facts, "tasks": ids})
+    return click.echo(clean("\n".join(lines)), file=output)
 
 
 @click.command
 @click.argument("task")
 @click.option("--reason", metavar="TEXT", help="Why; asked for at a terminal if it is not given.")
+@click.option("--undo", is_flag=True, help="Take the rejection back.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 @click.pass_obj
-def reject(context: Context, task: str, reason: str | None, as_json: bool) -> None:
+def reject(context: Context, task: str, reason: str | None, undo: bool, as_json: bool) -> None:
     """Mark the work of TASK as not wanted, and say why. It stays where it is until `clean`.
 
     \b
     Examples:
       dayshift reject task-001 --reason "paginates in memory"
+      dayshift reject task-001 --undo
     """
     record = task_record(context.home, task)
-    if why := verdict.hindrance(record, Review.reject, force=False):
+    if undo and reason is not None:
+        raise Failure("--undo takes a rejection back, and needs no --reason")
+    if why := verdict.hindrance(record, Review.undo if undo else Review.reject, force=False):
         raise Failure(why)
+    if undo:
+        asked = {"kind": "review", "task": task, "verdict": Review.undo, "of": "rejected"}
+        return _print([task], {task: give(context.home, asked)}, Review.undo, as_json, None)
+    return _reject(context.home, record, reason, as_json)
+
+
+def _reject(home: Home, record: Record, reason: str | None, as_json: bool) -> None:
     if reason is None and sys.stdin.isatty():
         reason = str(click.prompt("Reason"))
     if not (reason or "").strip():
-        raise Failure(f"say why {task} is rejected: `dayshift reject {task} --reason TEXT`")
-    _give(context.home, task, Review.reject, str(reason), False, as_json)
-
-
-def _give(home: Home, task_id: str, said: Review, reason: str, force: bool, as_json: bool) -> None:
-    """Let the verdict take effect, through the daemon if one runs, and say what came of it."""
-    task_record(home, task_id)
-    asked = {"kind": "review", "task": task_id, "verdict": said, "reason": reason, "force": force}
-    ok, lines = _by_daemon(home, asked) or _here(home, task_id, said, reason, force)
-    text = clean("\n".join(lines))
-    if not ok:
-        raise Failure(text, BAD_INPUT)
+        raise Failure(f"say why {record.id} is rejected: `dayshift reject {record.id} --reason TEXT`")
+    asked = {"kind": "review", "task": record.id, "verdict": Review.reject, "reason": reason, "force": False}
+    lines = give(home, asked)
     if as_json:
-        return print_json({"task_id": task_id, "review": verdict.PAST[said], "reason": reason, "said": lines})
-    return click.echo(text)
-
-
-def _by_daemon(home: Home, asked: dict[str, Any]) -> tuple[bool, Sequence[str]] | None:
-    """The daemon's word; None if none runs, or it ended without one: then nothing is left for the next."""
-    if daemon(home) is None:
-        return None
-    request = inbox.submit(home, asked)
-    for _ in range(inbox.REPLY_SECONDS):
-        if answer := inbox.reply(home, request, LOOK_AGAIN_SECONDS):
-            return answer
-        if daemon(home) is None:
-            withdraw(home, request)
-            return None
-    late = f"the daemon has not answered within {inbox.REPLY_SECONDS} s; see agent_logs/daemon.log"
-    raise Failure(f"{late}. The verdict is kept until it is obeyed", BAD_ENVIRONMENT)
-
-
-def _here(home: Home, task_id: str, said: Review, reason: str, force: bool) -> tuple[bool, Sequence[str]]:
-    """Do as the daemon would, in its place."""
-    try:
-        with files.lock(home.daemon_lock, patience=PATIENCE):
-            return True, _done(home, task_record(home, task_id), said, reason, force)
-    except files.Locked:
-        raise Failure("a daemon started or ended just now; repeat the command", BAD_ENVIRONMENT) from None
-    except acceptance.Refused as refused:
-        return False, refused.lines
-    except (GitError, NotARepository) as error:
-        raise Failure(f"{task_id} was not accepted: {error}", BAD_ENVIRONMENT) from error
-
-
-def _done(home: Home, record: Record, said: Review, reason: str, force: bool) -> Sequence[str]:
-    now = datetime.now(UTC)
-    told = verdict.rejected(record) if said is Review.reject else acceptance.accept(home, record, now, force)
-    outcome = verdict.reviewed(record, Reviewed(record.id, said, reason, record.commit), now)
-    if isinstance(outcome, str):
-        raise acceptance.Refused(outcome)
-    acceptance.mark(home, outcome, now)
-    return told
+        facts = {"task_id": record.id, "review": verdict.PAST[Review.reject], "reason": reason, "said": lines}
+        return print_json(facts)
+    return click.echo(clean("\n".join(lines)))

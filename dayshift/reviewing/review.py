@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import git, steering, takeover, verdict
+from dayshift import git, steering
 from dayshift.home import Home
 from dayshift.markdown import clean
 from dayshift.model import DiffStat, Record, Steering
+from dayshift.reviewing import takeover, verdict
 
 PLAIN = ("--no-color", "--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short")
 KIND = {"A": "added", "D": "removed", "M": "changed", "T": "turned into another kind"}

@@ -1,4 +1,4 @@
-"""A task's changes fitted into the person's tree as it is now, uncommitted changes and all: a three-way merge.
+"""Changes fitted into the person's tree as it is now, uncommitted changes and all: a three-way merge.
 
 It joins git, which merges, and the landing, which says what lies in the tree. Everything git writes goes into scratch
 folders: the repository's index, references and objects stay as they are. Only paths the task changed are looked at, so
@@ -6,20 +6,27 @@ the merge starts from the task's own base, whatever the person has committed, st
 """
 
 import os
+import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from dayshift import files, landing
+from dayshift import files
 from dayshift.git import Repository
-from dayshift.landing import FOLDER, OTHER, Change
+from dayshift.reviewing import landing
+from dayshift.reviewing.landing import FOLDER, OTHER, Change
 
 STAGE = ".dayshift-accept-"  #: what the names of folders with prepared files begin with, at the top of the tree
 SUBMODULE = "160000"
 NOTHING = "000000"
+SIDE = re.compile(r"~[0-9a-f]{40,64}(_\d+)?$")  #: what git puts behind a path of which both sides are kept
+CHANGED = "was changed where you changed it"
+NEW = "is new, but lies in your tree already, with other content"
+GONE = "was changed, but you removed or moved it"
+REMOVED = "was removed or moved, but you changed it"
 
 
 class Clash(Exception):
@@ -42,24 +49,48 @@ class Touched:
 def touched(project: Repository, one: str, other: str) -> dict[str, Touched]:
     """What differs between the two, by path; a rename is a removal and an addition."""
     said = project.run("diff", "--raw", "-z", "--no-renames", "--no-relative", "--ignore-submodules=none", one, other)
-    fields = iter(said.split(b"\0"))
+    return {path: Touched(before, after, letter) for path, (before, after, _, _, letter) in listed(said).items()}
+
+
+def listed(raw: bytes) -> dict[str, tuple[str, str, str, str, str]]:
+    """What `git diff --raw -z` says of each path: modes before and after, contents before and after, the letter."""
+    fields = iter(raw.split(b"\0"))
     found = {}
     for facts in takewhile(bool, fields):
-        before, after, _, _, letter = facts.decode().lstrip(":").split(" ")
-        found[os.fsdecode(next(fields))] = Touched(before, after, letter)
+        before, after, old, new, letter = facts.decode().lstrip(":").split(" ")
+        found[os.fsdecode(next(fields))] = (before, after, old, new, letter)
     return found
 
 
-def prepared(project: Repository, base: str, commit: str, stage: Path, kept: Sequence[Path]) -> tuple[Change, ...]:
-    """The changes that bring the task's work into the tree, new contents in the stage; Clash if they do not fit.
+def names(clashing: Iterable[bytes]) -> frozenset[str]:
+    """The paths that `git merge-tree` could not merge, as they are called on both sides."""
+    return frozenset(SIDE.sub("", os.fsdecode(name)) for name in clashing)
 
-    `kept` are folders that no task may change a file in.
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What is to be done to the tree, and git's names for it before and after, as far as it is touched."""
+
+    changes: tuple[Change, ...]
+    before: str
+    after: str
+    whole: frozenset[str]  #: the paths that get just what they are in the commit, nothing of the person's
+
+
+def prepared(
+    project: Repository, base: str, commit: str, stage: Path, kept: Sequence[Path], objects: Path | None = None,
+    original: Callable[[Path, str], None] | None = None,
+) -> Fitted:  # fmt: skip
+    """The changes that bring into the tree what lies between the two, prepared in the stage; Clash if they do not fit.
+
+    `kept` are folders that no task may change a file in, `objects` is a store for what git writes, and `original` may
+    put a better copy of a path that is wholly the commit's into the stage.
     """
-    paths = touched(project, base, commit)
-    if hindered := _hindered(project.work_tree, paths, kept):
-        raise Clash(hindered)
-    before = {path: landing.seen(project.work_tree, path) for path in paths}
-    with _scratch(project) as repository:
+    with _scratch(project, objects) as repository:
+        paths = touched(repository, base, commit)
+        if hindered := _hindered(project.work_tree, paths, kept):
+            raise Clash(hindered)
+        before = {path: landing.seen(project.work_tree, path) for path in paths}
         ours = _as_it_is(repository, base, before)
         merged = _merged(repository, base, ours, commit, before, paths)
         found = touched(repository, ours, merged)
@@ -68,20 +99,25 @@ def prepared(project: Repository, base: str, commit: str, stage: Path, kept: Seq
         repository.run("read-tree", merged)
         wanted = [path for path, each in found.items() if each.after != NOTHING]
         repository.run("checkout-index", "-z", "--stdin", f"--prefix={stage}/", stdin=_listed(wanted))
+        whole = frozenset(wanted) - touched(repository, merged, commit).keys()
+    for path in whole:
+        if original is not None:
+            original(stage, path)
     landing.settle(stage, wanted)
-    return tuple(
+    changes = tuple(
         Change(path, before[path], None if each.after == NOTHING else landing.seen(stage, path))
         for path, each in found.items()
     )
+    return Fitted(changes, ours, merged, whole)
 
 
 @contextmanager
-def _scratch(project: Repository) -> Iterator[Repository]:
-    """The repository with an index and an object store of this moment."""
+def _scratch(project: Repository, objects: Path | None) -> Iterator[Repository]:
+    """The repository with an index of this moment, and an object store of this moment or the one given."""
     with tempfile.TemporaryDirectory(prefix="dayshift-accept-") as folder:
-        objects = Path(folder, "objects")
-        objects.mkdir()
-        yield project.with_index(Path(folder, "index")).with_objects(objects, project.common_dir / "objects")
+        store = objects or Path(folder, "objects")
+        store.mkdir(exist_ok=True)
+        yield project.with_index(Path(folder, "index")).with_objects(store, project.common_dir / "objects")
 
 
 def _as_it_is(repository: Repository, base: str, before: Mapping[str, str | None]) -> str:
@@ -104,28 +140,32 @@ def _merged(
     paths: Mapping[str, Touched],
 ) -> str:  # fmt: skip
     """The tree that holds both sides' changes since the base; Clash if they meet."""
+    tree, clashing = merged(repository, base, ours, commit)
+    if clashing:
+        raise Clash({name: _why(before.get(name) is not None, paths.get(name)) for name in clashing})
+    return tree
+
+
+def merged(repository: Repository, base: str, ours: str, theirs: str) -> tuple[str, list[str]]:
+    """The tree that holds both sides' changes since the base, and the paths where they meet."""
     start = repository.text("commit-tree", f"{base}^{{tree}}", "-m", "base")
     sides = [
-        repository.text("commit-tree", tree, "-p", start, "-m", name)
-        for name, tree in (("the tree", ours), ("the task", f"{commit}^{{tree}}"))
+        repository.text("commit-tree", f"{tree}^{{tree}}", "-p", start, "-m", name)
+        for name, tree in (("ours", ours), ("theirs", theirs))
     ]
     tree, *rest = repository.run("merge-tree", "--write-tree", "--name-only", "-z", *sides, expect=(0, 1)).split(b"\0")
-    if any(rest):
-        names = [os.fsdecode(name) for name in takewhile(bool, rest)]
-        raise Clash({name: _why(name, before, paths.get(name)) for name in dict.fromkeys(names)})
-    return tree.decode()
+    return tree.decode(), sorted(names(takewhile(bool, rest)))
 
 
-def _why(path: str, before: Mapping[str, str | None], change: Touched | None) -> str:
+def _why(there: bool, change: Touched | None) -> str:
     """What the two sides did to the path, in words."""
-    there = before.get(path) is not None
     if change is None:
         return "cannot be merged"
     if change.before == NOTHING:
-        return "is new, but lies in your tree already, with other content" if there else "would be moved"
+        return NEW if there else "would be moved"
     if not there:
-        return "was changed, but you removed or moved it"
-    return "was removed or moved, but you changed it" if change.after == NOTHING else "was changed where you changed it"
+        return GONE
+    return REMOVED if change.after == NOTHING else CHANGED
 
 
 # --- what must not be touched ----------------------------------------------------------------------
@@ -135,13 +175,14 @@ def _hindered(tree: Path, paths: Mapping[str, Touched], kept: Sequence[Path]) ->
     """The paths that may not be changed or cannot be, each with why."""
     found = {}
     for path, change in paths.items():
-        why = _forbidden(tree, path, change, kept) or _in_the_way(tree, path, paths) or landing.unwritable(tree, path)
+        why = forbidden(tree, path, change, kept) or _in_the_way(tree, path, paths) or landing.unwritable(tree, path)
         if why:
             found[path] = why
     return found
 
 
-def _forbidden(tree: Path, path: str, change: Touched, kept: Sequence[Path]) -> str | None:
+def forbidden(tree: Path, path: str, change: Touched, kept: Sequence[Path]) -> str | None:
+    """Why no task may change that path, whatever lies there; None if it may."""
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts):
         return "leads out of the tree"

@@ -24,6 +24,7 @@ class Change:
     path: str
     before: str | None
     after: str | None
+    exact: bool = False  #: with the rights of the prepared file, whatever those of the present one are
 
 
 class Disturbed(Exception):
@@ -33,7 +34,7 @@ class Disturbed(Exception):
 def seen(tree: Path, path: str) -> str | None:
     """What lies there: a digest of a file or a link, FOLDER, OTHER, or None if nothing; no link is followed."""
     try:
-        with _folder_of(tree, path) as (folder, name):
+        with folder_of(tree, path) as (folder, name):
             return _sight(folder, name)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -53,7 +54,7 @@ def _sight(folder: int, name: str) -> str:
 
 
 @contextmanager
-def _folder_of(tree: Path, path: str, make: bool = False) -> Iterator[tuple[int, str]]:
+def folder_of(tree: Path, path: str, make: bool = False) -> Iterator[tuple[int, str]]:
     """The folder a path lies in, entered step by step, and the name there; NotADirectoryError if a link is a step."""
     *above, name = path.split("/")
     folder = os.open(tree, ENTERED)
@@ -73,7 +74,7 @@ def _folder_of(tree: Path, path: str, make: bool = False) -> Iterator[tuple[int,
 def settle(stage: Path, paths: Sequence[str]) -> None:
     """Make the prepared files durable."""
     for path in paths:
-        with _folder_of(stage, path) as (folder, name):
+        with folder_of(stage, path) as (folder, name):
             if stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
                 descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
                 os.fsync(descriptor)
@@ -84,7 +85,7 @@ def settle(stage: Path, paths: Sequence[str]) -> None:
 def _settle_names(tree: Path, paths: Iterable[str]) -> None:
     """Make durable which names the folders of these paths hold; a folder that is gone holds none."""
     for inside in {f"{path.rpartition('/')[0]}/.".lstrip("/") for path in paths}:
-        with suppress(FileNotFoundError, NotADirectoryError), _folder_of(tree, inside) as (folder, _):
+        with suppress(FileNotFoundError, NotADirectoryError), folder_of(tree, inside) as (folder, _):
             os.fsync(folder)
 
 
@@ -120,7 +121,7 @@ def _as_before(now: str | None, change: Change) -> bool:
 
 def _take_away(tree: Path, change: Change) -> None:
     """Remove the file, and the folders that it leaves empty."""
-    with suppress(FileNotFoundError, NotADirectoryError), _folder_of(tree, change.path) as (folder, name):
+    with suppress(FileNotFoundError, NotADirectoryError), folder_of(tree, change.path) as (folder, name):
         stamp = _stamp(folder, name)
         if (now := _sight(folder, name)) != FOLDER:
             _must_be_as_before(now, change)
@@ -129,7 +130,7 @@ def _take_away(tree: Path, change: Change) -> None:
     above = change.path.split("/")[:-1]
     while above:
         try:
-            with _folder_of(tree, "/".join(above)) as (folder, name):
+            with folder_of(tree, "/".join(above)) as (folder, name):
                 os.rmdir(name, dir_fd=folder)
         except OSError:  # it holds something
             return
@@ -142,14 +143,15 @@ def _put(tree: Path, stage: Path, change: Change) -> None:
     if now == change.after:
         return
     _must_be_as_before(now, change)
-    with _folder_of(stage, change.path) as (source, name), _folder_of(tree, change.path, make=True) as (target, _):
-        _keep_rights(source, target, name)
+    with folder_of(stage, change.path) as (source, name), folder_of(tree, change.path, make=True) as (target, _):
+        if not change.exact:
+            _keep_rights(source, target, name)
         _must_be_untouched(target, name, stamp, change)
         os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
 
 
 def _stamp_at(tree: Path, path: str) -> tuple[int, ...]:
-    with suppress(FileNotFoundError, NotADirectoryError), _folder_of(tree, path) as (folder, name):
+    with suppress(FileNotFoundError, NotADirectoryError), folder_of(tree, path) as (folder, name):
         return _stamp(folder, name)
     return ()
 
@@ -181,11 +183,15 @@ def _keep_rights(source: int, target: int, name: str) -> None:
         return
     new = os.lstat(name, dir_fd=source).st_mode
     if stat.S_ISREG(old) and stat.S_ISREG(new):
-        rights = old & 0o666
-        runs = (rights & 0o444) >> 2 if new & stat.S_IXUSR else 0
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
-        os.fchmod(descriptor, rights | runs)
+        os.fchmod(descriptor, rights_kept(old, bool(new & stat.S_IXUSR)))
         os.close(descriptor)
+
+
+def rights_kept(old: int, runs: bool) -> int:
+    """The rights a file gets that comes in the place of one with these."""
+    rights = old & 0o666
+    return rights | ((rights & 0o444) >> 2 if runs else 0)
 
 
 def unwritable(tree: Path, path: str) -> str | None:

@@ -8,7 +8,7 @@ from dayshift.events import Review, Reviewed
 from dayshift.model import Record
 from dayshift.states import Done
 
-PAST = {Review.accept: "accepted", Review.reject: "rejected"}
+PAST = {Review.accept: "accepted", Review.reject: "rejected", Review.undo: "pending"}
 REASON_LIMIT = 2000
 
 
@@ -21,17 +21,24 @@ def reviewed(record: Record, event: Reviewed, now: datetime) -> Record | str:
         return f"say why {record.id} is rejected: `dayshift reject {record.id} --reason TEXT`"
     if review is Review.accept and record.commit != event.commit:
         return f"{record.id} went on while it was accepted; see `dayshift diff {record.id}`, and accept it again"
-    return replace(record, review=PAST[review], review_reason=reason, reviewed_at=now)
+    if review is Review.undo:
+        return replace(record, review=PAST[review], review_reason="", reviewed_at=None, branch="")
+    return replace(record, review=PAST[review], review_reason=reason, reviewed_at=now, branch=event.branch)
 
 
 def hindrance(record: Record, review: Review, force: bool) -> str | None:
-    """Why the task cannot be accepted or rejected as it is, in words; None if it can."""
+    """Why the task cannot be accepted or rejected as it is, or that taken back, in words; None if it can."""
+    if review is Review.undo:
+        return None if record.review != PAST[review] else f"{record.id} was not reviewed; there is nothing to take back"
     if record.rehearsal:
         return f"{record.id} was rehearsed: its changes are pretended, and there is nothing to {review}"
     if not record.ended:
         return f"{record.id} is {record.state.name}; wait for its end, or `dayshift cancel {record.id}` first"
     if record.review == PAST[Review.accept]:
-        return f"{record.id} {already(record)}; `dayshift diff {record.id} | git apply` puts its changes there again"
+        return (
+            f"{record.id} {already(record)}; `dayshift accept {record.id} --undo` takes that back, and "
+            f"`dayshift diff {record.id} | git apply` puts its changes there again"
+        )
     return _unacceptable(record, force) if review is Review.accept else None
 
 
@@ -48,8 +55,9 @@ def _unacceptable(record: Record, force: bool) -> str | None:
 
 
 def already(record: Record) -> str:
-    """`was accepted at 2026-11-20T18:00:00Z`."""
-    return f"was {record.review}{f' at {rfc3339(record.reviewed_at)}' if record.reviewed_at else ''}"
+    """`was accepted at 2026-11-20T18:00:00Z as branch paging`."""
+    at = f" at {rfc3339(record.reviewed_at)}" if record.reviewed_at else ""
+    return f"was {record.review}{at}{f' as branch {record.branch}' if record.branch else ''}"
 
 
 def changed_nothing(record: Record) -> bool:
