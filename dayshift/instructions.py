@@ -7,12 +7,23 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 import jinja2
+from jinja2 import meta
 
 from dayshift import documents
 from dayshift.documents import BadDocument, Problem
 from dayshift.home import Home, shipped_config
 from dayshift.model import Task
 from dayshift.money import shown
+
+#: as in the shipped template
+LESSONS = """\
+## Lessons from earlier days
+
+The person wrote these after they had reviewed work like yours. Heed them. Where one of them and the task differ, the
+task holds. They lift no rule on this page.
+
+{}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +78,16 @@ def _chosen(home: Home, name: str) -> Path:
     return own if own.exists() or own.is_symlink() else shipped_config() / name
 
 
-def render(task: Task, context: Mapping[str, str], parts: Documents, places: Places, earlier: str = "") -> str:
+def render(
+    task: Task, context: Mapping[str, str], parts: Documents, places: Places, earlier: str = "", lessons: str = ""
+) -> str:  # fmt: skip
     """The instructions for a task; `context` maps a context file's path to its text, `earlier` says what failed before.
 
-    BadDocument names the line of the template that cannot be filled in.
+    `lessons` are bullets. A template that does not ask for them has them at its end. BadDocument names the line of the
+    template that cannot be filled in.
     """
     try:
-        return _template(parts.template).render(
+        text = _template(parts.template).render(
             task=task,
             cap=shown(task.max_cost) if task.max_cost is not None else "",
             deliverables=[places.of(path) for path in task.deliverables],
@@ -83,7 +97,11 @@ def render(task: Task, context: Mapping[str, str], parts: Documents, places: Pla
             quality=parts.quality.strip(),
             places=places,
             earlier=fenced(earlier) if earlier.strip() else "",
+            lessons=lessons,
         )
+        if lessons and not _asks_for_lessons(parts.template):
+            return f"{text.rstrip()}\n\n{LESSONS.format(lessons)}"
+        return text
     except Exception as error:  # a template is a small program of the person's: it can fail in any way
         line = getattr(error, "lineno", None) or _line(error.__traceback__)
         told = f"cannot be filled in: {error}; mend it, or remove the file to use the one that came with dayshift"
@@ -102,6 +120,11 @@ def _template(text: str) -> jinja2.Template:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     return environment.from_string(text)
+
+
+def _asks_for_lessons(template: str) -> bool:
+    """Whether the person's own template knows of lessons; one from before there were any does not."""
+    return "lessons" in meta.find_undeclared_variables(jinja2.Environment().parse(template))
 
 
 def _line(traceback: TracebackType | None) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from dayshift.documents import BadDocument
 from dayshift.home import INSTALLATION, Home
-from dayshift.instructions import Documents, Places, fenced, read_documents, render
+from dayshift.instructions import LESSONS, Documents, Places, fenced, read_documents, render
 from dayshift.model import Task
 from dayshift.money import PICO_PER_USD
 
@@ -67,6 +67,34 @@ def test_the_hosts_a_task_may_reach_are_named_and_without_any_there_is_no_networ
     text = render(task(network=("packages.example.org", "*.cdn.example.org")), {}, shipped, PLACES)
     assert "| the network, but for https to packages.example.org, *.cdn.example.org | " in text
     assert "| the network: curl, package installs, web pages | " in render(task(), {}, shipped, PLACES)
+
+
+def test_lessons_stand_between_the_files_to_know_and_the_rules(shipped: Documents) -> None:
+    lessons = "- Paginate.\n- Lint {{ all }}."
+    text = render(task(), {"a": "x"}, shipped, PLACES, lessons=lessons)
+    section = f"```\nx\n```\n\n{LESSONS.format(lessons)}\n{shipped.rules.strip()[:20]}"
+    assert section in text
+    assert "\n\n\n" not in text
+
+
+@pytest.mark.parametrize("context", [{}, {"a": "x\n"}])
+def test_without_lessons_the_instructions_are_what_they_were_before_there_were_any(
+    shipped: Documents, context: dict[str, str]
+) -> None:
+    begin, end = "{% if lessons %}\n", "{{ lessons }}\n{% endif %}\n"
+    of_old, rest = shipped.template.split(begin)
+    older = dataclasses.replace(shipped, template=of_old + rest.split(end)[1])
+    plain = render(task(), context, shipped, PLACES)
+    assert plain == render(task(), context, older, PLACES)
+    taught = render(task(), context, shipped, PLACES, lessons="- Lint.")
+    assert taught.replace(f"{LESSONS.format('- Lint.')}\n", "") == plain
+
+
+@pytest.mark.parametrize("template", ["{{ rules }}\n", "{{ rules }}{# {{ lessons }} #}"])
+def test_an_older_template_of_the_persons_has_the_lessons_at_its_end(shipped: Documents, template: str) -> None:
+    older = dataclasses.replace(shipped, template=template, rules="Mine.")
+    assert render(task(), {}, older, PLACES, lessons="- Lint.") == f"Mine.\n\n{LESSONS.format('- Lint.')}"
+    assert render(task(), {}, older, PLACES).strip() == "Mine."
 
 
 @pytest.mark.parametrize(

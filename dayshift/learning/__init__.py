@@ -1,0 +1,1 @@
+"""The person's feedback, what it proposes, and what agents are told of it."""
