@@ -130,7 +130,8 @@ class Admission:
         return Reservation(
             record.id, record.runs, held.day, rates.model, rates.source, held.cost(prices),
             self._windows(record, held.day), self._clock.now(), session_id=session, agent_id=agent,
-            file_day=record.day, project=record.project, provider=subject.provider, account=subject.account,
+            file_day=record.day, began=record.earlier[0].day if record.earlier else None, project=record.project,
+            provider=subject.provider, account=subject.account,
             complexity=record.task.complexity, task_model=prices.resolve(record.task.model),
             body_bytes=held.body_bytes, ceiling=held.ceiling(prices), elsewhere=self._elsewhere(held.day),
         )  # fmt: skip

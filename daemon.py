@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ahead import carried
 from counter import Counter
 from crew import Crew
 from dayshift import (
@@ -44,6 +45,7 @@ from dayshift.guidance import Delivery
 from dayshift.holder.bounds import GB, Bounds
 from dayshift.home import Home
 from dayshift.hook import Hook
+from dayshift.learning import teaching
 from dayshift.limits import Kind, Limit, PlanWindow
 from dayshift.model import Day, Record, Refused
 from dayshift.network import AllowList
@@ -64,6 +66,7 @@ from evening import gather
 from handover import Handover
 from switchboard import Switchboard
 from treasury import Treasury
+from tutor import Tutor
 
 if TYPE_CHECKING:  # handed in: the Orchestrator starts the daemon, and modules that import each other are none
     from orchestrator import Orchestrator
@@ -124,12 +127,16 @@ class Daemon:
         self._beyond = beyond()
         self._cast_already: set[str] = set()
         self._handover = Handover(self._home, self._clock, self._orchestrator.put, self._desk.reply)
+        self._tutor = Tutor(
+            self._home, self._settings.learning, prepared.rehearsal, clock, self._orchestrator.put, self._desk.say
+        )
         self._interrupts = 0
         self._last_words: asyncio.Task[None] | None = None
         self._last_day: date | None = None
         self._dusk = Dusk(
             self._home, self._clock, self._settings.timezone, self._settings.report_at,
             lambda: self._orchestrator.records.values(), self._facts, self._desk.tell, self._is_drawn,
+            lambda facts: carried(self._home, self._settings, self._treasury, facts),
         )  # fmt: skip
         self._counter = Counter(
             self._home, clock, self._orchestrator, self._handover, self._desk.reply, self._dusk.write,
@@ -246,7 +253,10 @@ class Daemon:
         places = instructions.Places(self._home.workspace(record.id))
         try:
             parts = instructions.read_documents(self._home)
-            whole = instructions.render(record.task, context, parts, places, record.say or "")
+            lessons = self._tutor.lessons_for(record)
+            told = teaching.rendered(lessons)
+            whole = instructions.render(record.task, context, parts, places, record.say or "", told)
+            self._tutor.taught(record, lessons)
             return f"{whole}\n\n{said}" if said else whole
         except BadDocument as error:
             raise SetupFailed(str(error)) from error
@@ -263,9 +273,10 @@ class Daemon:
             await self._rehearsal.start()
         inbox.forget_replies(self._home)
         self._counter.open()
-        self._restore()
-        if day is not None:
+        await self._tutor.look(self._treasury.today)
+        if day is not None:  # before anything goes on: what the file goes on with must not begin as the old day's
             self._orchestrator.put(HandedIn(day))
+        self._restore()
         with self._signals():
             try:
                 with watching([self._home.questions, self._home.inbox], self._changed):
@@ -321,6 +332,7 @@ class Daemon:
             self._changed.clear()  # before the look: what changes during it wakes us again
             self._look()
             await self._treasury.look(self._orchestrator.records.values())
+            await self._tutor.look(self._treasury.today)
             try:
                 async with asyncio.timeout(RESCAN_SECONDS):
                     await self._changed.wait()

@@ -64,6 +64,10 @@ class Desk:
         self._note(record)
         self._show(record, activity)
 
+    def put_by(self, record: Record) -> None:
+        """Keep the record of a day that its task goes on from; a crash before the next is saved leaves this one."""
+        records.put_by(self._home, record)
+
     def _note(self, record: Record) -> None:
         entry = timeline.entry_of(record)
         if self._noted.get(record.id) != entry:

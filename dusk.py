@@ -8,12 +8,13 @@ from datetime import date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from dayshift import closing, decisions, report
+from dayshift import closing, decisions
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.day_facts import DayFacts
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.reporting import report
 
 log = logging.getLogger("dayshift")
 
@@ -24,9 +25,10 @@ class Dusk:
     def __init__(
         self, home: Home, clock: Clock, timezone: str, report_at: time, known: Callable[[], Collection[Record]],
         facts: Callable[[], DayFacts], tell: Callable[[Alert], None], draws: bool,
+        carry: Callable[[DayFacts], DayFacts] = lambda facts: facts,
     ) -> None:  # fmt: skip
         self._home, self._clock, self._timezone, self._report_at = home, clock, ZoneInfo(timezone), report_at
-        self._known, self._facts, self._tell, self._draws = known, facts, tell, draws
+        self._known, self._facts, self._tell, self._draws, self._carry = known, facts, tell, draws, carry
         self._late_on: date | None = None  #: the last day whose hour of the report has come
         self._over = True  # what was over before this daemon began was told by the one before it
         self._told: DayFacts | None = None
@@ -59,8 +61,10 @@ class Dusk:
         return await self._close(late=False)
 
     async def _close(self, late: bool) -> Path:
-        """Write the report; if it is worth telling, draw the day, show that in the report, and tell the person."""
-        path, facts = self.write(), replace(self._facts(), picture="")
+        """Write what was left as tomorrow's file, and the report; if that is worth telling, draw the day, show that in
+        the report, and tell the person."""
+        facts = self._carry(self._facts())
+        path, facts = report.write(self._home, facts), replace(facts, picture="")
         if facts == self._told or not (late or closing.is_over(facts)):
             return path
         now = self._clock.now()

@@ -1,19 +1,24 @@
 """The facts of a day for its report, gathered from records, ledger and git."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
-from dayshift import daybook, decisions, git, steering, timeline, workspace
+from ahead import ahead
+from dayshift import daybook, decisions, files, git, records, steering, timeline, workspace
 from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.home import Home
 from dayshift.model import Closing, DiffStat, Record, Steering
 from dayshift.money import shown
+from dayshift.reviewing import overlaps
 from dayshift.sandbox import NO_NETWORK, NO_SANDBOX
 from dayshift.standing import Standing
 from dayshift.statement import Line, Statement
 from dayshift.states import Parked, ParkReason
 from treasury import Treasury
+
+SUMMARY_BYTES = 32 << 10  #: of what an agent says of its work; more is not for a person with two minutes
 
 
 def gather(
@@ -28,12 +33,13 @@ def gather(
 ) -> DayFacts:
     """Everything the report of that day says. Same records, same ledger, same repository: same facts."""
     ledger, cap = treasury.statement, treasury.day_cap
-    mine = tuple(sorted((r for r in known.values() if r.day == day and r.rehearsal == rehearsal), key=lambda r: r.id))
+    mine = _of_the_day(home, day, known, rehearsal)
     layers, diffs = _layers(mine), _diffs(mine)
     fenced = NO_SANDBOX not in layers
     by_task = _rows(ledger.by("task", file_day=day), f"{day}/")
     ended = max((r.state.since for r in mine), default=None) if decisions.over(mine) else None
     history = timeline.read(home, day, rehearsal)
+    estimates, tomorrow = ahead(home, treasury, mine, known, timezone)
     return DayFacts(
         date=day, project=mine[0].project if mine else "", rehearsal=rehearsal, cap=cap,
         spent=sum(row.cost for row in by_task if row.cost is not None),
@@ -42,12 +48,34 @@ def gather(
         records=mine, diffs=diffs, audit=_audit(mine, daybook.close_day(home, day, mine, fenced)), layers=layers,
         guarantee=treasury.guarantee(fenced), steering=_steering(mine, diffs),
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
-        started_at=min((r.started_at for r in mine if r.started_at), default=None),
+        started_at=min(filter(None, map(_began, mine)), default=None),
         ended_at=ended, course=ledger.course(day),
+        overlaps=overlaps.among(mine), estimates=estimates, tomorrow=tomorrow, summaries=_summaries(home, mine),
         stretches={record.id: timeline.stretches(record, history, ended or now) for record in mine},
         timezone=timezone, budgets=tuple(map(_budget, treasury.standings())), overruns=_overruns(ledger, day, mine),
         picture=drawn.name if (drawn := home.picture(day, rehearsal)).exists() else "",
     )  # fmt: skip
+
+
+def _of_the_day(home: Home, day: date, known: Mapping[str, Record], rehearsal: bool) -> tuple[Record, ...]:
+    """The day's tasks, also those that were cleaned since: its report goes on to tell of them."""
+    there = {each.id: each for each in known.values() if (each.day, each.rehearsal) == (day, rehearsal)}
+    cleaned = {} if rehearsal else {each.id: each for each in records.of_day(home, day)}
+    return tuple(sorted({**cleaned, **there}.values(), key=lambda each: each.id))
+
+
+def _summaries(home: Home, known: Iterable[Record]) -> dict[str, str]:
+    """What the agents wrote of their work, where that is a plain file of a sensible size."""
+    found = {}
+    for record in known:
+        with suppress(OSError, files.Refused):
+            found[record.id] = files.read_untrusted(home.workspace(record.id) / "summary.md", SUMMARY_BYTES)
+    return found
+
+
+def _began(record: Record) -> datetime | None:
+    """When work on the task began on its present day."""
+    return record.earlier[-1].until if record.earlier else record.started_at
 
 
 def _budget(standing: Standing) -> BudgetRow:
@@ -98,9 +126,9 @@ def _steering(known: Iterable[Record], diffs: Mapping[str, DiffStat]) -> dict[st
 
 
 def _audit(known: tuple[Record, ...], closing: Closing) -> AuditLine:
-    found = tuple((record.id, finding) for record in known for finding in record.findings)
-    checked = sum(record.audited_runs for record in known)
-    all_checked = checked == sum(record.runs for record in known)
+    found = tuple((record.id, finding) for record in known for finding in record.findings_today)
+    checked = sum(record.audited_today for record in known)
+    all_checked = checked == sum(record.runs_today for record in known)
     return AuditLine(all_checked and not any(finding.halts for _, finding in found), found, checked, closing)
 
 

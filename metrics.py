@@ -122,9 +122,10 @@ class Ledger:
 
     def _know_task(self, request: Reservation) -> None:
         self._db.execute(
-            "INSERT INTO task (file_day, id, project, model, complexity) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO task (file_day, id, project, model, complexity, began) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
             (str(request.file_day or request.day), request.task_id, request.project,
-             request.task_model or request.model, request.complexity),
+             request.task_model or request.model, request.complexity, str(request.began) if request.began else None),
         )  # fmt: skip
 
     def _hindrance(

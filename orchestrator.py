@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from dayshift import alerts, decisions, fleet, refusals, verdict, verification, visits
+from dayshift import alerts, decisions, fleet, intake, refusals, verification, visits
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.events import (
@@ -33,6 +33,7 @@ from dayshift.events import (
     Reviewed,
     RunEnded,
     StopAsked,
+    Taught,
     Tick,
     Verified,
 )
@@ -40,6 +41,7 @@ from dayshift.limits import Limit
 from dayshift.model import Day, Exit, Guidance, Question, Record
 from dayshift.money import Pico
 from dayshift.reception import Reception
+from dayshift.reviewing import verdict
 from dayshift.states import Ending, Parked, ParkReason, Running, Verifying, Visit, Waiting
 
 log = logging.getLogger("dayshift")
@@ -74,6 +76,9 @@ class Desk(Protocol):
 
     def save(self, record: Record, activity: str) -> None:
         """Make the record durable and show the status."""
+
+    def put_by(self, record: Record) -> None:
+        """Keep the record of a day that its task goes on from, durable before the next day's takes its place."""
 
     def keep_day(self, day: Day) -> None:
         """Remember the day's cap and project for the next daemon."""
@@ -198,6 +203,8 @@ class Orchestrator:
         match event:
             case Prepared(_, run, base, layers) if record.runs == run:
                 self._become(decisions.prepared(record, base, layers))
+            case Taught(_, lessons):
+                self._become(decisions.taught(record, lessons))
             case Denied(_, blocked):
                 self._count_blocked(replace(record, blocked=(*record.blocked, blocked)))
             case Bypassed(_, bypass):
@@ -305,7 +312,7 @@ class Orchestrator:
         self.put(Tick())
 
     def _take_in(self, day: Day, request: str | None) -> None:
-        problems = decisions.collisions({**self._elsewhere, **self.records}, day, self._rehearsal)
+        problems = intake.collisions({**self._elsewhere, **self.records}, day, self._rehearsal)
         if problems:
             return self._desk.reply(request, problems, ok=False)
         self.day = day
@@ -313,9 +320,11 @@ class Orchestrator:
         now = self._clock.now()
         for task in day.tasks:
             known = self.records.get(task.id)
-            record = decisions.admitted(known, task, day, self._rehearsal, now)
+            record = intake.admitted(known, task, day, self._rehearsal, self.records, now)
             if known and record.created_at != known.created_at:
                 self._crew.discard(known)
+            elif known and record.day != known.day:
+                self._desk.put_by(known)
             self._become(record)
         tasks = "1 task" if len(day.tasks) == 1 else f"{len(day.tasks)} tasks"
         return self._desk.reply(request, [f"{tasks} of {day.date} taken in"], ok=True)

@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from admission import Admission
 from almanac import Almanac
-from dayshift import recap
 from dayshift.budgets import Subject, guarantee
 from dayshift.clock import Clock
 from dayshift.events import Event
@@ -18,8 +17,10 @@ from dayshift.harvest import transcripts_of
 from dayshift.model import Day, Record
 from dayshift.money import Pico, from_usd
 from dayshift.notices import Notice
+from dayshift.period import Period
 from dayshift.preparation import Preparation
 from dayshift.prices import Prices, load_prices
+from dayshift.reporting import recap
 from dayshift.standing import Standing, standings
 from dayshift.statement import Statement
 from dayshift.status import TaskSpend
@@ -60,7 +61,7 @@ class Treasury:
             put, self._elsewhere, searches="WebSearch" in settings.agent.tools,
         )  # fmt: skip
         self._backed_up: date | None = None
-        self._archived = ""  #: the month before which every month has its recap
+        self._archived = ("", "")  #: the week and the month before which all have their recaps
         self._outcomes: dict[tuple[date, str], str] = {}
 
     def _prices_on(self, day: date) -> Prices:
@@ -69,8 +70,18 @@ class Treasury:
     def _subject(self, record: Record) -> Subject:
         return Subject(
             record.day, record.id, record.project, self._prepared.provider, "plan" if self._on_plan else "api",
-            record.task.max_cost, self.day_cap,
+            self._task_cap(record), self.day_cap,
         )  # fmt: skip
+
+    def _task_cap(self, record: Record) -> Pico | None:
+        """What the task may cost on its day: its cap holds over all its days, and earlier ones have taken of it."""
+        cap = record.task.max_cost
+        return None if cap is None else max(0, cap - self.before(record))
+
+    def before(self, record: Record) -> Pico:
+        """What the task took on the days it went on from."""
+        lines = (self.statement.task(each.day, record.id) for each in record.earlier)
+        return sum(line.cost + line.reserved for line in lines if line)
 
     @property
     def _on_plan(self) -> bool:
@@ -100,7 +111,7 @@ class Treasury:
 
     def spend(self, record: Record) -> TaskSpend:
         """What a task has cost, for its status."""
-        line, cap = self.statement.task(record.day, record.id), record.task.max_cost
+        line, cap = self.statement.task(record.day, record.id), self._task_cap(record)
         if line is None:
             return TaskSpend.nothing(cap)
         return TaskSpend(line.cost, line.reserved, cap, line.tokens, line.requests, line.unknown)
@@ -122,7 +133,7 @@ class Treasury:
         if self._almanac.days_ahead > 1:  # one day is a timezone or a step of the clock round midnight
             await self.teller.tell(_clock_behind(today))
         await self._keep_outcomes(known)
-        await self._archive(f"{today:%Y-%m}")
+        await self._archive(today)
         await self.teller.say(self._tell)
 
     def _back_up(self, today: date) -> None:
@@ -131,18 +142,34 @@ class Treasury:
         except (OSError, Unusable) as error:
             self._say(f"the ledger could not be backed up today: {error}")
 
-    async def _archive(self, month: str) -> None:
-        """The recap of every month before this one, each once, when no request of it is under way any more. First the
-        file, then the word, so that a crash between loses nothing."""
-        if month == self._archived or self._prepared.rehearsal:
+    async def _archive(self, today: date) -> None:
+        """The recap of every month before this one, and of the last week before this one, each once, when no request of
+        it is under way any more. First the file, then the word, so that a crash between loses nothing."""
+        now = str(Period.of(today, "week")), str(Period.of(today, "month"))
+        if now == self._archived or self._prepared.rehearsal:
             return
-        for past in self.statement.months():
-            if past < month and not self._books.noticed(recap.name(past)):
-                found = recap.gather(self.statement, past)
-                if found.open:
+        weeks = [week for week in self.statement.periods("week") if week < now[0]]
+        months = [month for month in self.statement.periods("month") if month < now[1]]
+        for past in (*weeks[-1:], *months):
+            if not self._books.noticed(recap.name(past)):
+                if self._is_open(Period.parse(past)):
                     return
-                await self.teller.tell(recap.notice(found, recap.write(self._prepared.home, found)))
-        self._archived = month
+                await self._recap(past, today)
+        self._archived = now
+
+    def _is_open(self, period: Period) -> bool:
+        """Whether a request of it is still under way, so that its sums are not final."""
+        return any(line.reserved for line in self.statement.by("day", period.first, period.last))
+
+    async def _recap(self, past: str, today: date) -> None:
+        """What the disk does not take now is left to the next daemon; `report` makes it at any time."""
+        found = recap.gather(self._prepared.home, self.statement, past, today)
+        try:
+            path = recap.write(self._prepared.home, found)
+        except OSError as error:
+            self._say(f"the recap of {past} could not be written: {error}")
+        else:
+            await self.teller.tell(recap.notice(found, path))
 
     async def _keep_outcomes(self, known: Iterable[Record]) -> None:
         """How tasks ended, so that tomorrow's forecast can compare."""

@@ -23,6 +23,7 @@ class Reservation:
     session_id: str | None = None
     agent_id: str | None = None
     file_day: date | None = None  #: of the task's day file; None: the same day
+    began: date | None = None  #: of the day file the task was first in, if it went on from that; None: the same file
     project: str = ""
     provider: str = "anthropic"
     account: Literal["api", "plan"] = "api"

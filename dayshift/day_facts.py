@@ -101,6 +101,7 @@ class DayFacts:
     picture: str = ""  #: the file name of the day's picture, if it lies beside the report
     course: tuple[tuple[datetime, Pico], ...] = ()  #: when the day's tasks were charged how much, in order
     stretches: Mapping[str, tuple[Stretch, ...]] = field(default_factory=dict)  #: by task: how it spent its time
+    summaries: Mapping[str, str] = field(default_factory=dict)  #: by task: what its agent wrote of its work, a claim
     estimates: Mapping[str, Estimate] = field(default_factory=dict)  #: by task, made without knowing its cost
     overlaps: tuple[Overlap, ...] = ()
     tomorrow: Tomorrow | None = None  #: None while nothing is said of it: in a rehearsal

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain, islice
@@ -46,7 +47,7 @@ def load_day(
     offences = chain(
         _unusable(folder, top), _same_ids(entries, lines), _dependencies(entries), _cycles(entries),
         _deliverables(entries), _context_files(entries, top), _costs(data, entries),
-        _models(entries, settings.agent.model, known_model), _rehearsals(entries, parse_turns),
+        _models(entries, settings.agent.model, known_model), _rehearsals(entries, parse_turns), _earlier(data, entries),
     )  # fmt: skip
     told = islice(offences, documents.PROBLEMS_TOLD)
     problems = [documents.problem(str(path), lines, place, message) for place, message in told]
@@ -267,9 +268,9 @@ def _deliverables(entries: Sequence[_Entry]) -> Offences:
 
 
 def _context_files(entries: Sequence[_Entry], top: Path | None) -> Offences:
-    """A context file is there now, or a task this one depends on will make it."""
+    """A context file is there now, or a task this one depends on will make it; that of an earlier day may have."""
     named = {entry.text("id"): entry for entry in entries}
-    for entry in entries:
+    for entry in (entry for entry in entries if entry.raw.get("continues") is None):
         asked = [(place, _plain(path)) for place, path in entry.texts("context_files")]
         absent = [(place, path) for place, path in asked if top and path and not _is(Path.is_file, top / path)]
         made = _made_before(entry, named) if absent else set()
@@ -297,6 +298,21 @@ def _made_before(entry: _Entry, named: Mapping[str, _Entry]) -> set[str]:
             made |= {_plain(path) for _, path in named[name].texts("deliverables")}
             ahead += [wanted for _, wanted in named[name].texts("depends_on")]
     return made
+
+
+def _earlier(data: Any, entries: Sequence[_Entry]) -> Offences:
+    today = _day(data.get("date")) if isinstance(data, dict) else None
+    for entry in entries:
+        day = _day(entry.raw.get("continues"))
+        if today and day and day >= today:
+            yield entry.at("continues"), f"{day} is not before {today}, the date of this file; name an earlier day"
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _costs(data: Any, entries: Sequence[_Entry]) -> Offences:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from dayshift import visits
 from dayshift.events import Order, RunEnded, Verified
 from dayshift.limits import asked_again
-from dayshift.model import Answer, Ask, Bypass, Day, Exit, Finding, Guidance, Question, Record, Task
+from dayshift.model import Answer, Ask, Bypass, Exit, Finding, Guidance, Question, Record
 from dayshift.states import (
     Cancelled,
     Done,
@@ -179,6 +179,11 @@ def prepared(record: Record, base: str, layers: tuple[str, ...]) -> Record:
     return replace(record, quarantined=0, set_aside=(*record.set_aside, record.quarantined))
 
 
+def taught(record: Record, lessons: tuple[str, ...]) -> Record:
+    """The first prompt of its session held these lessons; those of a session before it count no more."""
+    return replace(record, lessons=lessons)
+
+
 def quarantined(record: Record, alarm: Sequence[Finding], now: datetime) -> Record:
     """Halted by what the audit found; the workspace stays as it is and nothing is started in it again."""
     found = "; ".join(finding.what for finding in alarm)
@@ -346,6 +351,8 @@ def obeyed(record: Record, order: Order, now: datetime) -> Record | str:
             changed = ending(record, Ending.cancelled, "by the person")
         case Order.cancel, Queued() | Parked() | Waiting() | Verifying():
             changed = ended(record, Cancelled(now), now)
+        case Order.retry, _ if record.review == "accepted":
+            return f"{record.id} was accepted: `dayshift accept {record.id} --undo` first, then `retry` tries it again"
         case Order.retry, Failed() | Halted() | Cancelled() | Parked():
             changed = queued(_forgiven(record), now)
         case _:
@@ -392,44 +399,27 @@ def _said(record: Record, numbers: Collection[int], run: int, heard: bool = Fals
 
 def _forgiven(record: Record) -> Record:
     """What went wrong no longer counts; what it cost does."""
-    forgiven, seconds = len(record.blocked), record.active_seconds
+    forgiven, seconds, review = len(record.blocked), record.active_seconds, _objection(record)
     fresh = replace(_untroubled(record), attempt=1, ended_at=None, review="pending", review_reason="", reviewed_at=None)
     if record.in_quarantine:  # nothing of it is gone on with: another workspace, another session
         fresh = replace(fresh, base=None, commit=None, session_id=None, say=None, checks=(), claim="", cli_cost=None)
         fresh = _said(fresh, range(len(fresh.guidance) + 1), run=0)  # a new session has heard nothing
+    if review:
+        fresh = replace(
+            fresh, say="\n\n".join(filter(None, [review, fresh.say or (GO_ON if fresh.session_id else "")]))
+        )
     return replace(fresh, forgiven=forgiven, forgiven_seconds=seconds)
+
+
+def _objection(record: Record) -> str:
+    """What the person said when they rejected its work; nothing if they did not."""
+    if record.review != "rejected" or not record.review_reason:
+        return ""
+    return f"The person rejected what you made:\n\n{record.review_reason}"
 
 
 def _reason(state: State) -> str:
     return f" ({state.reason})" if state.reason else ""
-
-
-def collisions(records: Mapping[str, Record], day: Day, rehearsal: bool) -> list[str]:
-    """Why tasks of the day cannot be taken in: their ids still stand for other work."""
-    return [why for task in day.tasks if (why := _collision(records.get(task.id), day, rehearsal))]
-
-
-def _collision(known: Record | None, day: Day, rehearsal: bool) -> str | None:
-    if known is None or (known.rehearsal and known.ended):
-        return None
-    if rehearsal and not known.rehearsal:
-        return f"{known.id} exists for real in this home; rehearse under another id, or `clean {known.id}`"
-    if known.day == day.date and known.project == day.project:
-        return None
-    if not known.ended:
-        return f"{known.id} of {known.day} is still {known.state.name}; `resume` or `cancel` it, or use another id"
-    if known.review == "pending":
-        return f"{known.id} of {known.day} was not reviewed yet; use another id, or `clean {known.id}`"
-    return None
-
-
-def admitted(known: Record | None, task: Task, day: Day, rehearsal: bool, now: datetime) -> Record:
-    """The record of a task handed in: new, or the known one with what the file says now, going on if it rested."""
-    if known is None or (known.rehearsal, known.day, known.project) != (rehearsal, day.date, day.project):
-        return Record(task, day.date, day.project, Queued(now), created_at=now, rehearsal=rehearsal)
-    record = replace(known, task=task)
-    rests = isinstance(record.state, Parked) and record.state.why in (ParkReason.stop, ParkReason.cap)
-    return queued(record, now) if rests else record
 
 
 # --- small steps -----------------------------------------------------------------------------------

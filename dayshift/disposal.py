@@ -20,7 +20,7 @@ def belongings(home: Home, task_id: str) -> list[Path]:
     places = [
         home.workspace(task_id), home.runs(task_id), home.status / f"{task_id}.json", home.questions / f"{task_id}.md",
         home.logs / f"{task_id}.log", home.logs / f"{task_id}.jsonl", *home.quarantines(task_id),
-        home.reviews / f"{task_id}.json", home.visitor(task_id), home.records / f"{task_id}.json",
+        home.receipt(task_id), home.keepsake(task_id), home.visitor(task_id), home.records / f"{task_id}.json",
     ]  # fmt: skip
     return [place for place in places if os.path.lexists(place)]
 

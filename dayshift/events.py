@@ -43,7 +43,10 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """The person's verdict on a task's work; if accepted, `commit` is in their tree, `told` what came of it."""
+    """The person's verdict on a task's work; if accepted, `commit` is in their tree or on their branch.
+
+    `told` is what came of it.
+    """
 
     task_id: str
     review: Review
@@ -51,6 +54,7 @@ class Reviewed:
     commit: str | None = None
     told: tuple[str, ...] = ()
     request: str | None = None
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,6 @@ class Tick:
 
 
 Event = (
-    HandedIn | Ordered | Reviewed | Prepared | Active | Denied | Bypassed | NetworkRefused | Answered | Guided | Heard
-    | AttachAsked | Opened | CapReached | ProviderLimited | RunEnded | Verified | Overdue | StopAsked | Tick
+    HandedIn | Ordered | Reviewed | Prepared | Taught | Active | Denied | Bypassed | NetworkRefused | Answered | Guided
+    | Heard | AttachAsked | Opened | CapReached | ProviderLimited | RunEnded | Verified | Overdue | StopAsked | Tick
 )  # fmt: skip

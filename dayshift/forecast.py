@@ -16,7 +16,7 @@ FEWEST = 5  #: tasks that are enough to speak of a median
 RECENT = 100  #: of more like tasks only the latest count: models, projects and habits change
 SPREAD = 3  #: the worst decile of an assumed cost: nobody has seen a distribution of it
 
-Basis = Literal["alike", "scaled", "assumed"]
+Basis = Literal["module", "alike", "scaled", "assumed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Forecast:
     def __str__(self) -> str:
         """On what it stands, in words."""
         match self.basis:
+            case "module":
+                return f"from {self.tasks} like tasks of its module"
             case "alike":
                 return f"from {self.tasks} like tasks"
             case "scaled":
@@ -39,13 +41,17 @@ class Forecast:
                 return "assumed"
 
 
-def forecast(task: Task, model: str, past: Sequence[PastTask], cost_of: CostOf) -> Forecast | None:
+def forecast(
+    task: Task, model: str, past: Sequence[PastTask], cost_of: CostOf, of_module: Sequence[Pico] = ()
+) -> Forecast | None:  # fmt: skip
     """What the whole task will probably cost, without regard to caps; `model` is the task's, resolved to its id.
     None if nobody can say: no like tasks, and no price.
 
-    From tasks of the same model and complexity; if there are too few, from those of the same complexity, scaled by
-    what the models cost; else from assumed tokens.
+    From what tasks of the same model, complexity and module cost; if there are too few, from those of the same model
+    and complexity; from those of the same complexity, scaled by what the models cost; else from assumed tokens.
     """
+    if len(of_module) >= FEWEST:
+        return _measured(of_module, "module")
     of_kind = [each for each in past if each.complexity == task.complexity]
     alike = [each.cost for each in of_kind if each.model == model]
     if len(alike) >= FEWEST:

@@ -67,6 +67,11 @@ class Home:
         return self.learning / "lessons.md"
 
     @property
+    def lesson_decisions(self) -> Path:
+        """Which proposed lessons were decided about, should their entries be taken out by hand."""
+        return self.own / "lessons.json"
+
+    @property
     def patterns(self) -> Path:
         """How tasks are gone about; what worked well before is added to it."""
         return self.config / "task_execution_patterns.md"
@@ -98,6 +103,14 @@ class Home:
     def reviews(self) -> Path:
         """How far accepted work has come into the person's tree, one file a task."""
         return self.own / "reviews"
+
+    def receipt(self, task_id: str) -> Path:
+        """How far that task's work has come into the person's tree."""
+        return self.reviews / f"{task_id}.json"
+
+    def keepsake(self, task_id: str) -> Path:
+        """What the acceptance of that task's work found in the person's tree."""
+        return self.reviews / task_id
 
     @property
     def inbox(self) -> Path:
@@ -181,7 +194,8 @@ class Home:
     def make_folders(self) -> None:
         """Make what the program writes into; what is there stays."""
         for folder in (self.workspaces, self.status, self.questions / "archive", self.logs, self.results,
-                       self.feedback, self.records, self.inbox, self.own / "timeline", self.own / "days"):  # fmt: skip
+                       self.feedback, self.records, self.reviews, self.inbox, self.own / "timeline",
+                       self.own / "days"):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
 
     def sockets(self) -> Path:

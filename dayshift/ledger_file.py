@@ -77,6 +77,10 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, made_at TEXT NOT NULL, told_at TEXT
     );
     """,
+    """
+    -- the day file it was first in, if it went on from an earlier day
+    ALTER TABLE task ADD COLUMN began TEXT;
+    """,
 )
 
 

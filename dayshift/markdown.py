@@ -8,7 +8,7 @@ BLOCK_LIMIT = 2000
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")  # colours, titles, links
 _BREAK = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _UNSAFE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_MARKUP = re.compile(r"[\\`*_\[\]<>&|~]")
+_MARKUP = re.compile(r"[\\`*_\[\]<>&|~]|\$(?!\d)")  # a dollar before a digit is an amount, and opens no formula
 _OPENING = re.compile(r"^(\d*)([#+=.)-])")  # of a heading, a list
 _ADDRESS = re.compile(r"(?<=:)//|(?<=www)\.|@", re.IGNORECASE)
 
@@ -39,6 +39,12 @@ def cell(text: str, limit: int = LINE_LIMIT) -> str:
     if r"\|" in text:  # in a cell, an escaped pipe in code is read as a pipe: only escaped text can show both
         return plain(text, limit)
     return code(text, limit).replace("|", r"\|")
+
+
+def is_short(text: str, limit: int = LINE_LIMIT) -> bool:
+    """Whether the text is one line that `code` shows whole."""
+    whole = clean(text).strip()
+    return "\n" not in whole and len(whole) <= limit
 
 
 def block(text: str, limit: int = BLOCK_LIMIT) -> str:

@@ -243,6 +243,16 @@ class DiffStat:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier day of a task that went on, and how far it had come by then."""
+
+    day: date
+    until: datetime  #: when it went over to the next
+    runs: int
+    audited_runs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Everything durable about one task; replaced as a whole, never changed in place."""
 
@@ -287,6 +297,7 @@ class Record:
     failure: str = ""  #: how the last run failed, if it did; the same again without a step is being stuck
     forgiven: int = 0  #: blocked attempts that no longer count towards a halt, since the person said `retry`
     forgiven_seconds: float = 0.0  #: active time that no longer counts towards the timeout, for the same reason
+    earlier: tuple[Earlier, ...] = ()  #: the days it went on from, oldest first; all counts go on over them
 
     @property
     def id(self) -> str:
@@ -302,6 +313,21 @@ class Record:
     def evasions(self) -> tuple[Blocked, ...]:
         """The blocked attempts that were hidden from the guard."""
         return tuple(each for each in self.blocked if each.rule == EVASION)
+
+    @property
+    def runs_today(self) -> int:
+        """Of its runs, those on its present day."""
+        return self.runs - (self.earlier[-1].runs if self.earlier else 0)
+
+    @property
+    def audited_today(self) -> int:
+        """Of these, how many the audit compared before with after."""
+        return self.audited_runs - (self.earlier[-1].audited_runs if self.earlier else 0)
+
+    @property
+    def findings_today(self) -> tuple[Finding, ...]:
+        """What was seen in them."""
+        return tuple(each for each in self.findings if not self.earlier or each.run > self.earlier[-1].runs)
 
     @property
     def in_quarantine(self) -> bool:

@@ -35,9 +35,7 @@ class Mailbox:
 
     def publish(self, question: Question) -> None:
         """Put the question where the person finds it; what is left there from an earlier one is set aside."""
-        name = f"{question.task_id}-before-{question.number}"
-        self._set_aside(self.question_file(question.task_id), name)
-        self._set_aside(self.answer_file(question.task_id), f"{name}-answer")
+        self._set_aside(question.task_id, f"{question.task_id}-before-{question.number}")
         files.write_atomically(self.question_file(question.task_id), rendered(question))
 
     def lies_open(self, question: Question) -> bool:
@@ -82,20 +80,21 @@ class Mailbox:
 
     def archive(self, question: Question) -> None:
         """Keep question and answer under the question's number, never over what is kept already."""
-        name = f"{question.task_id}-{question.number}"
-        self._set_aside(self.question_file(question.task_id), name)
-        self._set_aside(self.answer_file(question.task_id), f"{name}-answer")
+        self._set_aside(question.task_id, f"{question.task_id}-{question.number}")
         self._door_file(question.task_id).unlink(missing_ok=True)
 
-    def _set_aside(self, path: Path, name: str) -> None:
+    def _set_aside(self, task_id: str, name: str) -> None:
+        """Into the archive with both files, under one number: an answer never stands beside another question."""
         archive = self.home.questions / "archive"
         archive.mkdir(parents=True, exist_ok=True)
-        place, turn = archive / f"{name}.md", 1
-        while os.path.lexists(place):
+        asks = os.path.lexists(self.question_file(task_id))  # not if it died here after the first of the two
+        asked, answered, turn = archive / f"{name}.md", archive / f"{name}-answer.md", 1
+        while (asks and os.path.lexists(asked)) or os.path.lexists(answered):
             turn += 1
-            place = archive / f"{name}.{turn}.md"
-        if os.path.lexists(path):
-            path.rename(place)
+            asked, answered = archive / f"{name}.{turn}.md", archive / f"{name}-answer.{turn}.md"
+        for path, place in ((self.question_file(task_id), asked), (self.answer_file(task_id), answered)):
+            if os.path.lexists(path):
+                path.rename(place)
 
 
 def chosen(question: Question, text: str) -> str:

@@ -92,8 +92,17 @@ def of_all_days(home: Home) -> tuple[Record, ...]:
 
     A task that went on from one day to the next has a record of each.
     """
+    return _last(home, "????-??-??")
+
+
+def of_day(home: Home, day: date) -> tuple[Record, ...]:
+    """Those of that day alone."""
+    return tuple(record for record in _last(home, str(day)) if record.day == day)
+
+
+def _last(home: Home, day: str) -> tuple[Record, ...]:
     found: dict[tuple[date, str, datetime], Record] = {}
-    for path in (*sorted(home.history.glob("????-??-??/*.json")), *sorted(home.records.glob("*.json"))):
+    for path in (*sorted(home.history.glob(f"{day}/*.json")), *sorted(home.records.glob("*.json"))):
         with suppress(ValueError):
             record = from_json(files.read_json(path) or {})
             if not record.rehearsal:

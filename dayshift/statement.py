@@ -10,12 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from dayshift.clock import rfc3339
 from dayshift.ledger_file import explained, opened_for_reading
 from dayshift.model import Tokens
 from dayshift.money import Pico
 
 Account = Literal["api", "plan"]
-
 TOKENS = "input, output, cache_read, cache_write_5m, cache_write_1h, web_searches"
 BILLED = "state <> 'void'"
 SUMS = ", ".join(f"SUM({kind})" for kind in TOKENS.split(", "))
@@ -61,20 +61,15 @@ class Line:
     def sum(cls, key: str, lines: "Iterable[Line]") -> "Line":
         """All of the lines as one."""
         found = list(lines)
+        names = ("requests", "cost", "estimated", "unknown", "reserved")
         kinds = [[getattr(line.tokens, kind) for line in found] for kind in TOKENS.split(", ")]
-        return cls.read(
-            key, sum(line.requests for line in found), sum(line.cost for line in found),
-            sum(line.estimated for line in found), sum(line.unknown for line in found),
-            sum(line.reserved for line in found), *map(sum, kinds),
-        )  # fmt: skip
+        return cls.read(key, *(sum(getattr(line, name) for line in found) for name in names), *map(sum, kinds))
 
 
-def _week(day: str) -> str:
-    year, number, _ = date.fromisoformat(day).isocalendar()
-    return f"{year}-W{number:02d}"
-
-
-PERIODS: Mapping[str, Callable[[str], str]] = MappingProxyType({"week": _week, "month": lambda day: day[:7]})
+PERIODS: Mapping[str, Callable[[str], str]] = MappingProxyType({
+    "week": lambda day: "{}-W{:02}".format(*date.fromisoformat(day).isocalendar()),
+    "month": lambda day: day[:7],
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +91,14 @@ class PastTask:
     model: str
     complexity: str
     project: str
+    cost: Pico
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What one task was charged so far, unknown ends at their worst case; `model` is the one it was given to."""
+
+    model: str
     cost: Pico
 
 
@@ -162,15 +165,12 @@ class Statement:
         row = self._db.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
-    def months(self) -> tuple[str, ...]:
-        """Every month with a request, oldest first."""
-        first, last = self._db.execute("SELECT MIN(day), MAX(day) FROM request WHERE state <> 'void'").fetchone()
-        found = []
-        while first and first <= last:
-            found.append(first[:7])
-            (first,) = self._db.execute(
-                "SELECT MIN(day) FROM request WHERE state <> 'void' AND day > ?", (f"{found[-1]}-99",)
-            ).fetchone()
+    def periods(self, kind: Literal["week", "month"]) -> tuple[str, ...]:
+        """Every one with a request, oldest first."""
+        found: dict[str, None] = {}
+        day, next_day = "", "SELECT MIN(day) FROM request WHERE state <> 'void' AND day > ?"
+        while day := self._db.execute(next_day, (day,)).fetchone()[0]:
+            found[PERIODS[kind](day)] = None
         return tuple(found)
 
     def notices(self, prefix: str) -> tuple[str, ...]:
@@ -189,15 +189,37 @@ class Statement:
         )
         return tuple(Overrun(id, date.fromisoformat(day), *rest) for id, day, *rest in rows)
 
-    def past_tasks(self) -> tuple[PastTask, ...]:
-        """Every task that ended done or failed, with what it cost; the newest last."""
+    def past_tasks(self, before: date | None = None) -> tuple[PastTask, ...]:
+        """Every task that ended done or failed, with all it cost; the newest last. With `before`, of day files before
+        that day. One that went on from day to day counts once, as its last day says."""
         rows = self._db.execute(
-            "SELECT task.model, complexity, task.project, SUM(cost) FROM task JOIN request"
-            " ON request.file_day = task.file_day AND request.task = task.id"
-            " WHERE outcome IN ('done', 'failed') AND cost IS NOT NULL"
-            " GROUP BY task.file_day, task.id ORDER BY task.file_day, task.id"
+            # Of a column that stands bare beside MAX(), SQLite gives the value of the row that has the greatest.
+            "SELECT task.model, complexity, task.project, SUM(cost), MAX(task.file_day) AS last, outcome"
+            " FROM task JOIN request ON request.file_day = task.file_day AND request.task = task.id"
+            " WHERE cost IS NOT NULL AND task.file_day < ?"
+            " GROUP BY COALESCE(began, task.file_day), task.id HAVING outcome IN ('done', 'failed')"
+            " ORDER BY last, task.id",
+            (str(before) if before else "~",),
         )
-        return tuple(PastTask(*row) for row in rows)
+        return tuple(PastTask(model, complexity, project, cost) for model, complexity, project, cost, *_ in rows)
+
+    def bills(self) -> Mapping[tuple[date, str], Bill]:
+        """What every task that made a request was charged, by its file's day and its id."""
+        rows = self._db.execute(
+            "SELECT request.file_day, request.task, COALESCE(MAX(task.model), MAX(request.model)), SUM(cost)"
+            " FROM request LEFT JOIN task ON task.file_day = request.file_day AND task.id = request.task"
+            " GROUP BY request.file_day, request.task"
+        )
+        return {(date.fromisoformat(day), task): Bill(model, cost or 0) for day, task, model, cost in rows}
+
+    def bill(self, file_day: date, task_id: str, since: datetime, until: datetime | None) -> Bill | None:
+        """That of the requests admitted in that time alone, with the model of the dearest; None if there were none."""
+        row = self._db.execute(
+            "SELECT model, SUM(cost), MAX(cost) FROM request WHERE file_day = ? AND task = ?"
+            " AND admitted_at >= ? AND admitted_at < ? HAVING COUNT(*)",
+            (str(file_day), task_id, rfc3339(since), rfc3339(until) if until else "~"),
+        ).fetchone()
+        return Bill(row[0], row[1] or 0) if row else None
 
     def settled(self, since: date | None = None) -> Iterator[Settled]:
         """Every settled request with all that its price rests on."""
@@ -210,8 +232,8 @@ class Statement:
     def course(self, file_day: date) -> tuple[tuple[datetime, Pico], ...]:
         """When that day file's tasks were charged how much, in order; what is still open is in none."""
         rows = self._db.execute(
-            f"SELECT settled_at, cost FROM request WHERE {BILLED} AND file_day = ? AND settled_at IS NOT NULL"
-            " AND cost IS NOT NULL ORDER BY settled_at, id",
+            f"SELECT settled_at, cost FROM request WHERE {BILLED} AND file_day = ? AND cost IS NOT NULL"
+            " ORDER BY settled_at, id",
             (str(file_day),),
         )
         return tuple((datetime.fromisoformat(at), cost) for at, cost in rows)

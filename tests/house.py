@@ -79,6 +79,7 @@ class NotingDesk:
 
     def __init__(self) -> None:
         self.saved: list[Record] = []
+        self.kept: list[Record] = []
         self.asked: list[Question] = []
         self.closed: list[Question] = []
         self.replies: list[tuple[str | None, tuple[str, ...], bool]] = []
@@ -89,6 +90,9 @@ class NotingDesk:
 
     def save(self, record: Record, activity: str) -> None:
         self.saved.append(record)
+
+    def put_by(self, record: Record) -> None:
+        self.kept.append(record)
 
     def keep_day(self, day: Day) -> None:
         self.day = day

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from dayshift.claims import contradictions
 from dayshift.model import Check, Record, Task
+from dayshift.reporting.claims import contradictions
 from dayshift.states import Failed
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

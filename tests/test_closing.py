@@ -17,7 +17,7 @@ from dayshift.limits import Kind as LimitKind
 from dayshift.limits import Limit
 from dayshift.model import Question
 from dayshift.money import from_usd
-from dayshift.report import render_markdown
+from dayshift.reporting.report import render_markdown
 from dayshift.states import Done, Failed, Parked, ParkReason, Queued, Running, Waiting
 from dusk import Dusk
 from metrics import Ledger
@@ -141,10 +141,9 @@ async def test_a_picture_that_cannot_be_drawn_costs_a_line_in_the_log(
 
 
 def test_the_report_shows_the_picture_only_if_there_is_one() -> None:
-    assert "![" not in render_markdown(OVER)
-    assert "\n\n![Spend and tasks over the day](2026-11-20-day.png)\n\n## Needs you" in render_markdown(
-        replace(OVER, picture="2026-11-20-day.png")
-    )
+    named = "Time and spend as one image: [2026-11-20-day.png](2026-11-20-day.png)."
+    assert named not in render_markdown(OVER)
+    assert named in render_markdown(replace(OVER, picture="2026-11-20-day.png"))
 
 
 # --- when ------------------------------------------------------------------------------------------

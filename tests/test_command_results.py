@@ -121,11 +121,12 @@ def test_an_absent_report_names_those_there_are(reported: Home) -> None:
     assert "there are: 2026-11-19, 2026-11-20; rehearsals (--rehearsal): 2026-11-21" in result.stderr
 
 
-@pytest.mark.parametrize("word", ["2026-9", "2026-13", "yesterday"])
+@pytest.mark.parametrize("word", ["2026-9", "2026-13", "2026-W54", "20261120", "soon"])
 def test_a_date_that_is_none_is_answered_with_how_to_write_one(reported: Home, word: str) -> None:
     ended = run(reported, "report", word)
     assert ended.returncode == 2
-    assert f"'{word}' is no date; write one such as 2026-11-20, or a month such as 2026-11" in ended.stderr
+    cure = "write one such as 2026-11-20, a week such as 2026-W47 or a month such as"
+    assert f"'{word}' is no date; {cure}" in ended.stderr
 
 
 def test_a_running_daemon_writes_the_report_anew(reported: Home) -> None:

@@ -44,7 +44,7 @@ BAD = [
     (["cost", "--since", "yesterday"], "yesterday"),
     (["report"], "there is no report yet"),
     (["report", "2026-11-19"], "there is no report of 2026-11-19"),
-    (["report", "today"], "today"),
+    (["report", "tomorrow"], "tomorrow"),
     (["judge"], "policy.yaml"),
     (["judge", "--policy", "absent.yaml"], "absent.yaml"),
     (["clean"], "name the tasks, or say --all; may go now: task-3"),

@@ -357,6 +357,30 @@ def test_a_wounded_file_is_refused_with_a_message(shop: Path, wound: tuple[int, 
     refused_or_loaded(shop, whole[:at] + inserted + whole[at + removed :])
 
 
+# --- of an earlier day ------------------------------------------------------------------------------------------
+
+
+def test_a_task_may_go_on_with_an_earlier_day_and_its_context_may_come_from_there(shop: Path) -> None:
+    text = GOOD.replace("carry_over: true", "continues: 2026-11-19").replace("[docs/PAGINATION.md]", "[docs/NEW.md]")
+    assert load(shop, text.encode()).tasks[0].continues == date(2026, 11, 19)
+
+
+@pytest.mark.parametrize("day", ["2026-11-20", "2026-12-01"])
+def test_a_task_goes_on_with_no_day_but_an_earlier_one(shop: Path, day: str) -> None:
+    text = GOOD.replace("carry_over: true", f"continues: {day}")
+    with pytest.raises(BadDocument) as caught:
+        load(shop, text.encode())
+    [problem] = caught.value.problems
+    assert (problem.line, problem.field) == (19, "tasks[0].continues")
+    assert problem.message == f"{day} is not before 2026-11-20, the date of this file; name an earlier day"
+
+
+@pytest.mark.parametrize("day", ["yesterday", "[2026-11-19]", "2026-13-01"])
+def test_what_is_no_date_is_refused(shop: Path, day: str) -> None:
+    with pytest.raises(BadDocument, match="must be a date such as 2026-11-20"):
+        load(shop, GOOD.replace("carry_over: true", f"continues: {day}").encode())
+
+
 # --- the plan ---------------------------------------------------------------------------------------
 
 

@@ -48,7 +48,8 @@ YESTERDAY = date(2026, 11, 19)
         (record(Done(NINE)), {}, True, "a exists for real in this home"),
         (record(queued(), day=YESTERDAY), {}, False, "a of 2026-11-19 is still queued"),
         (record(Done(NINE), day=YESTERDAY), {}, False, "a of 2026-11-19 was not reviewed yet"),
-        (record(Done(NINE)), {"project": "/src/other"}, False, "was not reviewed yet"),
+        (record(Done(NINE)), {"project": "/src/other"}, False, "works on /src/shop, and what a day costs"),
+        (record(Done(NINE), review="accepted"), {"project": "/src/other"}, False, "use another id"),
         (record(Running(NINE, 1), day=YESTERDAY, rehearsal=True), {}, True, "a of 2026-11-19 is still running"),
     ],
     ids=[
@@ -56,6 +57,7 @@ YESTERDAY = date(2026, 11, 19)
         "earlier day goes on",
         "earlier day unreviewed",
         "other project",
+        "other project, reviewed",
         "rehearsal runs",
     ],
 )

@@ -26,8 +26,9 @@ ROOT = Path(__file__).parent.parent
 README, HOUSE = ROOT / "README.md", ROOT / "docs" / "architecture.md"
 DAY_FILE, CONFIGURATION = ROOT / "docs" / "guides" / "day-file.md", ROOT / "docs" / "guides" / "configuration.md"
 COST = ROOT / "docs" / "guides" / "cost.md"
+EVENING = ROOT / "docs" / "guides" / "evening.md"
 SECURITY = ROOT / "docs" / "security.md"
-WRITTEN = [README, HOUSE, DAY_FILE, CONFIGURATION, COST, SECURITY, ROOT / "AGENTS.md", ROOT / "CHANGELOG.md"]
+WRITTEN = [README, HOUSE, DAY_FILE, CONFIGURATION, COST, EVENING, SECURITY, ROOT / "AGENTS.md", ROOT / "CHANGELOG.md"]
 
 # A file is named by as much of its path as tells it from others, so that parts may move into folders.
 SOURCES = [*ROOT.glob("*.py"), *(ROOT / "dayshift").rglob("*.py")]
@@ -220,15 +221,17 @@ def test_every_variable_of_the_instructions_is_described() -> None:
 # --- the documents themselves --------------------------------------------------------------------------
 
 
+def headings(path: Path) -> set[str]:
+    """What a link may name of a document after `#`."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(path: Path) -> None:
-    text = path.read_text()
-    targets = [each for each in re.findall(r"\]\(([^)\s]+)\)", text) if not each.startswith("https://")]
-    slugs = {
-        re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
-        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    }
-    wrong = [each for each in targets if not (each[1:] in slugs if each[0] == "#" else (path.parent / each).exists())]
+    links = (each.partition("#") for each in re.findall(r"\]\(([^)\s]+)\)", path.read_text()) if "://" not in each)
+    targets = [(path.parent / file if file else path, heading) for file, _, heading in links]
+    wrong = [(file, head) for file, head in targets if not file.exists() or (head and head not in headings(file))]
     assert wrong == []
 
 

@@ -45,6 +45,13 @@ def test_other_models_of_the_same_complexity_are_scaled_by_price_when_like_tasks
     assert "5 tasks of that complexity" in str(found)
 
 
+def test_enough_tasks_of_the_same_module_come_before_all_others() -> None:
+    known = past(*[100] * 9)
+    assert forecast(task(), "large", known, cost_of, [7] * 4) == Forecast(100, 100, "alike", 9)
+    found = forecast(task(), "large", known, cost_of, [5, 6, 7, 8, 9])
+    assert (found, str(found)) == (Forecast(7, 9, "module", 5), "from 5 like tasks of its module")
+
+
 def test_a_model_nobody_can_price_any_more_is_left_out_of_the_scaling() -> None:
     known = past(*[1] * 20, model="gone") + past(*[20] * FEWEST, model="small")
     assert forecast(task(), "large", known, cost_of) == Forecast(100, 100, "scaled", FEWEST)

@@ -10,20 +10,22 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = {path.stem for path in ROOT.glob("*.py")}
 LEAVES = {
-    "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "claims", "booking",
-    "ledger_file", "day_facts", "outcomes",
+    "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "booking",
+    "ledger_file", "day_facts", "outcomes", "period",
     "alerts", "limits", "sqlite_file", "network", "notices", "values",
 }  # fmt: skip
 
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
 JOINS = {
-    "archive": {"records"},
-    "audit": {"git", "manifest", "steering", "workspace"},
+    "carry_over": {"plan", "settings", "yaml_text"},
+    "prospects": {"advice", "experience", "forecast", "plan", "prices", "statement"},
+    "tomorrow": {"decisions", "forecast", "standing"},
+    "audit": {"git", "made_refs", "manifest", "steering", "workspace"},
     "bill": {"usage"},
     "budgets": {"settings"},
     "channels": {"courier", "program", "push", "settings"},
     "claude_code": {"sandbox"},
-    "closing": {"painting", "picture", "report", "statement", "timeline"},
+    "closing": {"painting", "picture", "reporting", "statement", "timeline"},
     "commandline": {"home"},
     "connect": {"network"},
     "courier": {"outbox"},
@@ -33,6 +35,7 @@ JOINS = {
     "disposal": {"git", "records", "workspace"},
     "decisions": {"visits"},
     "fleet": {"decisions"},
+    "intake": {"decisions"},
     "exchange": {"gate", "meter", "second_sight"},
     "gateway": {"exchange", "gate", "meter", "second_sight", "tunnel"},
     "harvest": {"bill", "other_use", "transcripts", "valuation"},
@@ -53,7 +56,6 @@ JOINS = {
     "program": {"courier"},
     "push": {"courier", "redaction", "wording"},
     "redaction": {"settings"},
-    "report": {"archive"},
     "reception": {"visits"},
     "rehearsal": {"script"},
     "second_sight": {"claude_code", "tool_calls"},
@@ -61,10 +63,6 @@ JOINS = {
     "selftest": {"audit", "claude_code", "namespaces", "second_sight", "syscalls", "trial"},
     "trial": {"claude_code", "exchange", "gateway", "git", "holder", "messages", "meter", "rehearsal", "sandbox",
         "script", "second_sight", "stand_ins", "verification", "workspace"},
-    "receipt": {"landing"},
-    "review": {"git", "steering", "takeover", "verdict"},
-    "acceptance": {"git", "landing", "receipt", "records", "review", "takeover", "verdict"},
-    "takeover": {"git", "landing"},
     "steering": {"git", "workspace"},
     "spool": {"holder"},
     "transcripts": {"bill"},
@@ -72,30 +70,53 @@ JOINS = {
     "valuation": {"bill", "prices"},
     "verification": {"holder", "workspace"},
     "evasion": {"guard"},
+    "experience": {"records", "statement"},
     "first_request": {"hold", "messages", "prices", "settings"},
     "forecast": {"plan", "statement"},
-    "recap": {"budgets", "spending", "statement"},
     "spending": {"statement"},
     "standing": {"budgets", "settings", "statement"},
     "manifest": {"git", "objects", "workspace"},
-    "objects": {"git"},
+    "objects": {"git", "made_refs"},
+    "made_refs": {"git"},
     "workspace": {"git", "objects"},
+    "tallies": {"reporting"},
 }  # fmt: skip
 
-TELEGRAM_JOINS = {
-    "answers": {"questions"},
-    "channel": {"courier"},
-    "line": {"settings"},
-    "parcels": {"attachments", "questions"},
-    "readings": {"review", "standing", "statement", "status"},
-    "speaker": {"inbox"},
-}  # fmt: skip
+# A part in a folder knows its own folder too.
+FOLDERS = {
+    "learning": {"feedback_files": {"records", "reporting"}, "proposals": {"records"}},
+    "reporting": {
+        "archive": {"records"},
+        "recap": {"budgets", "experience", "learning", "spending", "statement", "tallies"},
+        "recap_facts": {"spending", "statement", "tallies"},
+        "recap_text": {"budgets", "spending", "statement", "tallies"},
+    },
+    "reviewing": {
+        "acceptance": {"git", "records"},
+        "branch": {"git", "made_refs", "objects"},
+        "difftool": {"git"},
+        "overlaps": {"git"},
+        "passage": {"git"},
+        "person": {"git"},
+        "review": {"git", "steering"},
+        "takeover": {"git"},
+        "undoing": {"git"},
+    },
+    "telegram": {
+        "answers": {"questions"},
+        "channel": {"courier"},
+        "line": {"settings"},
+        "parcels": {"attachments", "questions"},
+        "readings": {"reviewing", "standing", "statement", "status"},
+        "speaker": {"inbox"},
+    },
+}
 
 ROOM_IMPORTS = {
     "orchestrator": {"daemon", "metrics"},
     "daemon": {  # of the Orchestrator its type
-        "counter", "crew", "desk", "dusk", "enclosure", "evening", "handover", "orchestrator", "switchboard",
-        "treasury",
+        "ahead", "counter", "crew", "desk", "dusk", "enclosure", "evening", "handover", "orchestrator", "switchboard",
+        "treasury", "tutor",
     },
     "crew": {"agent", "enclosure", "visit"},
     "visit": {"agent", "enclosure"},
@@ -108,11 +129,13 @@ ROOM_IMPORTS = {
     "teller": {"group_commit", "metrics"},
     "admission": {"almanac", "group_commit", "metrics", "teller"},
     "treasury": {"admission", "almanac", "elsewhere", "group_commit", "metrics", "teller"},
+    "tutor": set(),
     "desk": set(),
     "handover": set(),
     "counter": {"handover"},
     "dusk": set(),
-    "evening": {"treasury"},
+    "ahead": {"treasury"},
+    "evening": {"ahead", "treasury"},
     "herald": set(),
     "dialogue": set(),
     "switchboard": {"dialogue", "herald"},
@@ -153,9 +176,14 @@ def test_the_guard_stands_on_the_leaves_alone(path: Path) -> None:
     assert parts_of(path) - LEAVES <= {"guard"}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "dayshift" / "telegram").glob("*.py")), ids=lambda path: path.stem)
-def test_a_part_of_telegram_joins_what_it_says(path: Path) -> None:
-    assert parts_of(path) - LEAVES - {"telegram"} <= TELEGRAM_JOINS.get(path.stem, set())
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for each in FOLDERS for path in (ROOT / "dayshift" / each).glob("*.py")),
+    ids=lambda path: path.stem,
+)
+def test_a_part_in_a_folder_joins_what_it_says(path: Path) -> None:
+    folder = path.parent.name
+    assert parts_of(path) - LEAVES - {folder} <= FOLDERS[folder].get(path.stem, set())
 
 
 @pytest.mark.parametrize("folder", ["holder", "confinement"])

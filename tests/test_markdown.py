@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dayshift.markdown import block, cell, clean, code, plain, tail
+from dayshift.markdown import block, cell, clean, code, is_short, plain, tail
 
 # Letters would only dilute it: this is what Markdown, HTML and terminals react to, and a few things to react with.
 HOSTILE = st.text(st.sampled_from("`\\*_[]()<>&|~#-+=!.1:/@a \t\n\r\x1b\u2028\ud800"), max_size=60)
@@ -31,6 +31,15 @@ def test_plain_text_stays_one_paragraph_of_the_same_text(text: str) -> None:
         children = tokens[1].children or []
         assert {child.type for child in children} == {"text"}
         assert "".join(child.content for child in children) == expected
+
+
+def test_a_dollar_opens_a_formula_nowhere_and_stays_an_amount() -> None:
+    assert plain(r"$\color{white}{x}$ is $0.30 of $5") == r"\$\\color{white}{x}\$ is $0.30 of $5"
+
+
+def test_what_is_short_is_one_line_that_code_shows_whole() -> None:
+    assert is_short(" one line ") and is_short("x" * 200) and is_short("")
+    assert not is_short("two\nlines") and not is_short("x" * 201)
 
 
 @given(HOSTILE)

@@ -6,7 +6,7 @@ import pytest
 
 from dayshift import decisions
 from dayshift.decisions import GO_ON, MOST_MISHAPS
-from dayshift.events import NetworkRefused, Tick
+from dayshift.events import NetworkRefused, Taught, Tick
 from dayshift.limits import Kind, Limit
 from dayshift.model import Record, Refused
 from dayshift.states import Failed, Parked, ParkReason
@@ -309,3 +309,18 @@ def test_a_sign_of_life_is_shown_with_the_next_change() -> None:
     house.orchestrator.activity["a"] = "editing list.py"
     house.happens(denied())
     assert shown == ["editing list.py"]
+
+
+# --- lessons ----------------------------------------------------------------------------------------
+
+
+def test_the_lessons_that_the_first_prompt_held_are_kept_whatever_comes_after() -> None:
+    house = running().happens(Taught("a", ("l1", "l2")))
+    assert (house.states, house["a"].lessons, house.desk.saved[-1]) == ("a running", ("l1", "l2"), house["a"])
+    house.happens(prepared(), ran(**ASKED), answers("50"), finished(run=2), passes())
+    assert (house.states, house["a"].lessons) == ("a done", ("l1", "l2"))
+
+
+def test_a_new_session_is_told_lessons_of_its_own_and_a_task_that_is_gone_none() -> None:
+    house = running().happens(Taught("a", ("l1",)), Taught("a", ("l2",)), Taught("nobody", ("l1",)))
+    assert (house["a"].lessons, list(house.orchestrator.records)) == (("l2",), ["a"])

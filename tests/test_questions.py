@@ -199,6 +199,25 @@ def test_question_and_answer_are_archived_under_the_questions_number(mailbox: Ma
     assert mailbox.door("a") == "file"
 
 
+def test_an_answer_is_archived_beside_its_own_question_when_an_id_is_used_again(mailbox: Mailbox) -> None:
+    mailbox.publish(FREE)
+    mailbox.archive(FREE)  # cancelled: nobody answered
+    mailbox.publish(FREE)
+    mailbox.submit("a", "50", by="command")
+    mailbox.archive(FREE)
+    kept = lying_about(mailbox)
+    assert sorted(kept) == ["archive/a-1-answer.2.md", "archive/a-1.2.md", "archive/a-1.md"]
+
+
+def test_an_archiving_cut_short_between_the_two_files_goes_on_with_the_answer(mailbox: Mailbox) -> None:
+    mailbox.publish(FREE)
+    mailbox.submit("a", "50", by="command")
+    (mailbox.home.questions / "archive").mkdir(exist_ok=True)
+    mailbox.question_file("a").rename(mailbox.home.questions / "archive" / "a-1.md")  # here it died
+    mailbox.archive(FREE)
+    assert sorted(lying_about(mailbox)) == ["archive/a-1-answer.md", "archive/a-1.md"]
+
+
 def test_what_is_archived_is_never_overwritten(mailbox: Mailbox) -> None:
     for text in ("monday", "tuesday", "wednesday"):
         mailbox.publish(FREE)

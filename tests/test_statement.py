@@ -123,6 +123,23 @@ def test_past_tasks_are_those_that_came_to_an_end_with_all_they_cost(ledger: Led
     assert Statement(ledger.connection).past_tasks() == (PastTask("sonnet", "low", "", 7),) * 2
 
 
+def test_a_task_that_went_on_counts_once_with_the_cost_of_all_its_days_as_its_last_day_says(ledger: Ledger) -> None:
+    first, second, third = (DAY + timedelta(days=number) for number in range(3))
+    for day, began in ((first, None), (second, first), (third, first)):
+        settle(ledger, 3, "long", day=day, file_day=day, began=began, task_model=f"of {day:%d}")
+        settle(ledger, 5, "other", day=day, file_day=day)  # of another task each day
+    ledger.task_ended(first, "long", "failed")
+    ledger.task_ended(first, "other", "done")
+    books = Statement(ledger.connection)
+    assert [each.cost for each in books.past_tasks()] == [5]  # it goes on: nobody knows yet what it costs in all
+    assert [each.cost for each in books.past_tasks(before=second)] == [3, 5]
+    ledger.task_ended(third, "long", "done")
+    ledger.task_ended(third, "other", "done")
+    assert books.past_tasks() == (
+        PastTask("sonnet", "low", "", 5), PastTask(f"of {third:%d}", "low", "", 9), PastTask("sonnet", "low", "", 5),
+    )  # fmt: skip
+
+
 def test_what_is_settled_can_be_priced_anew_from_what_was_kept(ledger: Ledger) -> None:
     first = settle(ledger, 5)
     reserve(ledger)

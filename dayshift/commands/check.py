@@ -10,18 +10,22 @@ from typing import Any
 import click
 
 from dayshift import dayfile, git, instructions, network, plan, script, workspace
+from dayshift.advice import Suggestion
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands import outlook
-from dayshift.commands.least import must_be_useful
+from dayshift.commands.least import least_useful, must_be_useful
 from dayshift.commands.outlook import read_settings
 from dayshift.documents import BadDocument
 from dayshift.forecast import Forecast, beyond, left
 from dayshift.home import Home
+from dayshift.learning import lesson_file, teaching
 from dayshift.model import Day, Task
 from dayshift.money import Pico, shown, to_usd
 from dayshift.preparation import Unprepared, policy_of, prices_of, provider_of, upstream_of
 from dayshift.prices import Prices, Unpriced
+from dayshift.prospects import Prospects
+from dayshift.reporting.phrases import counted
 from dayshift.settings import Settings
 from dayshift.standing import Standing, concerns
 from dayshift.statement import statement
@@ -50,6 +54,8 @@ def check(context: Context, file: Path, as_json: bool) -> int:
         prices_of(settings, day_of(SystemClock().now(), settings.timezone)),
     )
     click.echo(json.dumps(_facts(found, prices), indent=2, ensure_ascii=False) if as_json else _text(found, prices))
+    if not as_json and (waiting := teaching.waiting(context.home)):
+        click.echo(f"{counted(waiting, 'lesson')} proposed by your feedback; `dayshift lessons` shows what they change")
     return OK
 
 
@@ -83,6 +89,7 @@ def must_lead_on(home: Home, day: Day | None) -> None:
 def _must_be_tellable(home: Home, day: Day) -> None:
     """BadDocument if the instructions of any task cannot be filled in: better now than in the middle of the day."""
     parts = instructions.read_documents(home)
+    lesson_file.read(home)
     for task in day.tasks:
         context = dict.fromkeys(task.context_files, "")
         instructions.render(task, context, parts, instructions.Places(home.workspace(task.id)))
@@ -93,7 +100,8 @@ def _must_be_committed(day: Day) -> None:
     project = git.find(Path(day.project))
     commit = workspace.head(project)
     made = {path for task in day.tasks for path in task.deliverables}
-    wanted = {path: task.id for task in day.tasks for path in task.context_files if path not in made}
+    new = (task for task in day.tasks if task.continues is None)  # others may start from what an earlier day made
+    wanted = {path: task.id for task in new for path in task.context_files if path not in made}
     absent = [f"{day.source}: {task_id}: {path} is not committed; commit it, agents start from the last commit"
               for path, task_id in wanted.items() if not workspace.holds(project, commit, path)]  # fmt: skip
     if absent:
@@ -121,6 +129,7 @@ class Outlook:
     cap: Pico
     forecasts: Mapping[str, Forecast]  #: by task, never more than its own cap
     standings: tuple[Standing, ...]
+    suggestions: Mapping[str, Suggestion]  #: by task, where its likes speak for another model or cap
     fenced: bool = True  #: agents run in the sandbox, which holds them to their hosts
 
     @property
@@ -175,14 +184,17 @@ def _outlook(context: Context, day: Day, settings: Settings) -> Outlook:
     cap, mine = dayfile.day_cap(day, settings), str(git.find(Path(day.project)).work_tree)
     with statement(context.home.ledger(rehearsal=False)) as books:
         today = outlook.today(settings, SystemClock(), books)
-        prices, past = prices_of(settings, today), books.past_tasks() if books else ()
-        whole = {task.id: outlook.likely(task, prices, past) for task in day.tasks}
+        prices = prices_of(settings, today)
+        prospects = Prospects.of(context.home, books, prices)
+        whole = {task.id: prospects.forecast(task) for task in day.tasks}
         standings = outlook.standing_today(context.home, settings, books, today, cap, project=mine)
     forecasts = {task.id: left(each, 0, task.max_cost) for task in day.tasks if (each := whole[task.id])}
     assert len(forecasts) == len(day.tasks)  # a day with an unpriced model was refused
+    least = {task.id: least_useful(context.home, settings, prices, task) for task in day.tasks}
+    suggested = {task.id: found for task in day.tasks if (found := prospects.suggestion(task, least[task.id]))}
     biller = provider_of(upstream_of(os.environ))
     standings = tuple(each for each in standings if concerns(each.window, mine, biller))
-    return Outlook(day, cap, forecasts, standings, fenced=settings.sandbox != "none")
+    return Outlook(day, cap, forecasts, standings, suggested, fenced=settings.sandbox != "none")
 
 
 def _facts(found: Outlook, prices: Prices) -> dict[str, Any]:
@@ -194,11 +206,12 @@ def _facts(found: Outlook, prices: Prices) -> dict[str, Any]:
         "likely_usd": to_usd(found.median),
         "worst_decile_usd": to_usd(found.worst),
         "warnings": found.warnings,
-        "tasks": [_task_facts(task, prices, found.forecasts[task.id]) for task in found.order],
+        "tasks": [_task_facts(task, prices, found) for task in found.order],
     }
 
 
-def _task_facts(task: Task, prices: Prices, forecast: Forecast) -> dict[str, Any]:
+def _task_facts(task: Task, prices: Prices, found: Outlook) -> dict[str, Any]:
+    forecast, suggestion = found.forecasts[task.id], found.suggestions.get(task.id)
     return {
         "id": task.id,
         "name": task.name,
@@ -210,6 +223,7 @@ def _task_facts(task: Task, prices: Prices, forecast: Forecast) -> dict[str, Any
         "worst_decile_usd": to_usd(forecast.worst),
         "basis": forecast.basis,
         "tasks": forecast.tasks,
+        "suggestion": suggestion.as_json() if suggestion else None,
     }
 
 
@@ -223,6 +237,8 @@ def _text(found: Outlook, prices: Prices) -> str:
         cap = f", cap {shown(task.max_cost)}" if task.max_cost is not None else ""
         cost = f"likely {shown(forecast.median)}, worst decile {shown(forecast.worst)}, {forecast}"
         lines.append(f"{number:>3}. {task.id}: {task.name} ({prices.resolve(task.model)}{after}{cap}; {cost})")
+        if task.id in found.suggestions:
+            lines.append(f"     suggestion: {found.suggestions[task.id]}")
         if task.network:
             lines.append(f"     reaches {', '.join(task.network)}")
     lines.append(f"cap of the day {shown(found.cap)}, likely {shown(found.median)}, worst decile {shown(found.worst)}")

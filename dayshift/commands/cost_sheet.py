@@ -68,9 +68,10 @@ def _open(
     table, past = load_prices(settings.prices, day), books.past_tasks() if books and mine else ()
     found = []
     for record in mine:
-        line = books.task(record.day, record.id) if books else None
+        days = [record.day, *(each.day for each in record.earlier)]
+        spent = sum(line.cost for each in days if books and (line := books.task(each, record.id)))
         whole = outlook.likely(record.task, table, past)
-        rest = left(whole, line.cost if line else 0, record.task.max_cost) if whole else None
+        rest = left(whole, spent, record.task.max_cost) if whole else None
         found.append(Open(record, rest))
     return tuple(found)
 

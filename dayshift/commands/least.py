@@ -17,7 +17,7 @@ from dayshift.settings import Settings, variables
 
 def must_be_useful(home: Home, settings: Settings, prices: Prices, day: Day) -> None:
     """BadDocument that names every cap, of the day or of the settings, under which nothing can be asked at all."""
-    least = {task.id: _least(home, settings, prices, task) for task in day.tasks}
+    least = {task.id: least_useful(home, settings, prices, task) for task in day.tasks}
     _, lines = documents.load(Path(day.source))
     problems = [documents.problem(day.source, lines, *each) for each in too_small_in_day(day, least, lines)]
     models = {task.model: least[task.id] for task in sorted(day.tasks, key=lambda task: -least[task.id])}
@@ -28,10 +28,11 @@ def must_be_useful(home: Home, settings: Settings, prices: Prices, day: Day) -> 
 def settings_problems(home: Home, settings: Settings, prices: Prices) -> list[Problem]:
     """The caps of the settings under which no task of the usual model can ask anything."""
     task = Task("task", "A task", "What it is about.", settings.agent.model)
-    return list(_in_settings(home, settings, {task.model: _least(home, settings, prices, task)}))
+    return list(_in_settings(home, settings, {task.model: least_useful(home, settings, prices, task)}))
 
 
-def _least(home: Home, settings: Settings, prices: Prices, task: Task) -> Pico:
+def least_useful(home: Home, settings: Settings, prices: Prices, task: Task) -> Pico:
+    """The smallest cap under which the task can ask anything at all."""
     parts, context = instructions.read_documents(home), dict.fromkeys(task.context_files, "")
     told = instructions.render(task, context, parts, Places(home.workspace(task.id)))
     return least_cost(prices, task.model, told, settings)

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,12 +10,13 @@ from dayshift.budgets import elsewhere
 from dayshift.clock import Clock, day_of
 from dayshift.commandline import BAD_INPUT, Context, Failure
 from dayshift.documents import BadDocument
-from dayshift.forecast import Forecast, forecast
+from dayshift.forecast import Forecast
 from dayshift.home import Home
-from dayshift.model import Task, Tokens
+from dayshift.model import Task
 from dayshift.money import Pico, from_usd
 from dayshift.other_use import OtherUse
-from dayshift.prices import UNIT, Prices, Unpriced, load_prices
+from dayshift.prices import Prices, load_prices
+from dayshift.prospects import Prospects
 from dayshift.settings import Settings, load_settings
 from dayshift.standing import Standing, phase_of, standings
 from dayshift.statement import PastTask, Statement
@@ -65,12 +65,4 @@ def standing_today(
 
 def likely(task: Task, prices: Prices, past: Sequence[PastTask]) -> Forecast | None:
     """What the whole task will probably cost; None if nobody knows its model's price."""
-
-    def cost_of(model: str, tokens: Tokens) -> Pico | None:
-        try:
-            rates = replace(prices.rates(model), long_above=None)  # they are those of many requests, none of them long
-        except Unpriced:
-            return None
-        return rates.cost(tokens, fast=False, geo=UNIT)
-
-    return forecast(task, prices.resolve(task.model), past, cost_of)
+    return Prospects(prices, past).forecast(task)

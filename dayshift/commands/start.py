@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dayshift import decisions, files, git, inbox, live, preparation, records, workspace
+from dayshift import files, git, inbox, intake, live, preparation, records, workspace
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands.check import must_lead_on, read_day
@@ -73,7 +73,7 @@ def _refuse_what_cannot_start(known: dict[str, Record], day: Day | None, rehears
         raise Failure("nothing to go on with: name a day file, e.g. `dayshift start tasks/today.yaml`", BAD_INPUT)
     # What a rehearsal left is in nobody's way: the daemon discards it, unless it is the one that goes on with it.
     standing = {each: record for each, record in known.items() if rehearse or not record.rehearsal}
-    if day and (problems := decisions.collisions(standing, day, rehearse)):
+    if day and (problems := intake.collisions(standing, day, rehearse)):
         raise Failure("\n".join(problems), BAD_INPUT)
 
 

@@ -93,7 +93,7 @@ class Readings:
 
     def diff(self, record: Record) -> tuple[Text, bytes]:
         """What the task changed, as it is read and as `git apply` takes it; no bytes if it changed nothing."""
-        from dayshift import review
+        from dayshift.reviewing import review
 
         patch = review.patch(record)
         if not patch:
