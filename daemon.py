@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-import os
 import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ahead import carried
+from briefing import brief
 from counter import Counter
 from crew import Crew
 from dayshift import (
@@ -20,22 +19,18 @@ from dayshift import (
     claude_code,
     daybook,
     decisions,
-    files,
     git,
-    guidance,
     inbox,
-    instructions,
     records,
     script,
     stand_ins,
     visits,
     workspace,
 )
-from dayshift.clock import Clock, SystemClock, day_of, rfc3339
+from dayshift.clock import Clock, day_of
 from dayshift.databases import Wanted
 from dayshift.day_facts import DayFacts
 from dayshift.disposal import discard
-from dayshift.documents import BadDocument
 from dayshift.events import HandedIn, NetworkRefused, StopAsked, Tick
 from dayshift.exchange import Upstream
 from dayshift.gate import Gate
@@ -43,9 +38,7 @@ from dayshift.gateway import Gateway
 from dayshift.guard.judge import judge
 from dayshift.guidance import Delivery
 from dayshift.holder.bounds import GB, Bounds
-from dayshift.home import Home
 from dayshift.hook import Hook
-from dayshift.learning import teaching
 from dayshift.limits import Kind, Limit, PlanWindow
 from dayshift.model import Day, Record, Refused
 from dayshift.network import AllowList
@@ -61,7 +54,7 @@ from dayshift.tunnel import Tunnel, beyond
 from dayshift.watch import watching
 from desk import Desk, keep_plan, kept_day
 from dusk import Dusk
-from enclosure import SetupFailed, Surroundings, mark
+from enclosure import Surroundings, mark
 from evening import gather
 from handover import Handover
 from switchboard import Switchboard
@@ -76,27 +69,6 @@ log = logging.getLogger("dayshift")
 RESCAN_SECONDS = 1.0
 UNSERVED = (ParkReason.usage_limit, ParkReason.provider, ParkReason.credit, ParkReason.authentication)
 HURRIED_SECONDS = 1.0  #: for the last words of a daemon that was told to hurry
-LOCK_PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds the lock for an instant
-
-
-@contextmanager
-def only_one(home: Home, rehearsal: bool) -> Iterator[Mapping[str, Any] | None]:
-    """Own the home for the block; files.Locked if another daemon does. Who owns it stands in daemon.json.
-
-    Yields what is left there of an earlier daemon, which then ended without a word.
-    """
-    with files.lock(home.daemon_lock, patience=LOCK_PATIENCE):
-        earlier = files.read_json(home.daemon_facts)
-        facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
-        files.write_json(home.daemon_facts, facts)
-        try:
-            yield earlier if isinstance(earlier, dict) else None
-        except Exception:  # a fault, a full disk: the person may be away, so the next daemon tells them
-            raise
-        except BaseException:  # the person's own Ctrl-C
-            home.daemon_facts.unlink(missing_ok=True)
-            raise
-        home.daemon_facts.unlink(missing_ok=True)
 
 
 class Daemon:
@@ -242,24 +214,10 @@ class Daemon:
             self._rehearsal.play(record.id, parsed, places)
 
     def _compose(self, record: Record, project: git.Repository, base: str, resuming: bool) -> str:
-        """What the run is told: the whole task at first, later only what is new."""
+        """What the run is told; from here on it is a run that hook and guidance know."""
         self._hook.begin(record.id)
         self._delivery.begin(record)
-        said = guidance.prompt(record)
-        if resuming:
-            earlier = record.say if record.say is not None or said else decisions.GO_ON
-            return "\n\n".join(filter(None, [earlier, said]))
-        context = {path: workspace.read_at(project, base, path) for path in record.task.context_files}
-        places = instructions.Places(self._home.workspace(record.id))
-        try:
-            parts = instructions.read_documents(self._home)
-            lessons = self._tutor.lessons_for(record)
-            told = teaching.rendered(lessons)
-            whole = instructions.render(record.task, context, parts, places, record.say or "", told)
-            self._tutor.taught(record, lessons)
-            return f"{whole}\n\n{said}" if said else whole
-        except BadDocument as error:
-            raise SetupFailed(str(error)) from error
+        return brief(self._home, self._tutor, record, project, base, resuming)
 
     # --- the day -------------------------------------------------------------------------------------
 
@@ -418,51 +376,3 @@ class Daemon:
 
     def _today(self, now: datetime) -> date:
         return day_of(now, self._settings.timezone)
-
-
-def serve(
-    orchestrator: "type[Orchestrator]",
-    prepared: Preparation,
-    day: Day | None,
-    once: bool,
-    announce: Callable[[str], None],
-) -> int:
-    """Run the daemon in this process until the day is over; files.Locked if one owns the home."""
-    prepared.home.make_folders()
-    with only_one(prepared.home, prepared.rehearsal) as earlier:
-        _log_to(prepared.home.logs / "daemon.log", Redaction.of(prepared.settings, prepared.environment))
-        if prepared.rehearsal:
-            _forget_pretended_spending(prepared.home)
-        return asyncio.run(_run(orchestrator, prepared, day, once, announce, earlier))
-
-
-async def _run(
-    orchestrator: "type[Orchestrator]",
-    prepared: Preparation,
-    day: Day | None,
-    once: bool,
-    announce: Callable[[str], None],
-    earlier: Mapping[str, Any] | None,
-) -> int:
-    daemon = Daemon(orchestrator, prepared, announce, SystemClock())
-    if earlier is not None:
-        daemon.mourn(earlier)
-    return await daemon.run(day, once)
-
-
-def _forget_pretended_spending(home: Home) -> None:
-    """Every rehearsal begins with full caps, unless it goes on with tasks of the one before."""
-    known, _ = records.load_all(home)
-    if not any(record.rehearsal and not record.ended for record in known.values()):
-        for file in (home.ledger(rehearsal=True), home.outbox(rehearsal=True)):
-            for path in home.own.glob(f"{file.name}*"):
-                path.unlink()
-
-
-def _log_to(path: Path, redaction: Redaction) -> None:
-    logging.basicConfig(
-        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(redaction)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -427,9 +427,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(*given: Any) -> int:
     """Run the daemon in this process. Imported here: reading commands must not wait for it."""
-    import daemon
+    import service
 
-    return daemon.serve(Orchestrator, *given)
+    return service.serve(Orchestrator, *given)
 
 
 def _reprice(path: Path, costs: Sequence[tuple[int, Pico, str]]) -> int:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import only_one
 from dayshift.home import Home
+from service import only_one
 
 
 @pytest.fixture

@@ -105,9 +105,9 @@ def worked(home: Home, project: git.Repository, task_id: str, state: State, **fa
 
 
 def traces(home: Home, project: git.Repository, task_id: str) -> list[str]:
-    """Whatever still carries the task's id, in the home and in the repository's git directory."""
-    kept = [path for place in (home.root, project.common_dir) for path in place.rglob(f"*{task_id}*")]
-    return [str(path) for path in kept if home.results not in path.parents]
+    """Whatever still carries the task's id, in the home and in the repository's git directory, but for what is kept."""
+    found = [path for place in (home.root, project.common_dir) for path in place.rglob(f"*{task_id}*")]
+    return [str(path) for path in found if not {home.results, home.history} & {*path.parents}]
 
 
 def test_clean_takes_everything_of_a_reviewed_task_and_says_how_much(home: Home, project: git.Repository) -> None:

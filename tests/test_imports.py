@@ -113,9 +113,10 @@ FOLDERS = {
 }
 
 ROOM_IMPORTS = {
-    "orchestrator": {"daemon", "metrics"},
+    "orchestrator": {"metrics", "service"},
+    "service": {"daemon", "orchestrator"},  # of the Orchestrator its type
     "daemon": {  # of the Orchestrator its type
-        "ahead", "counter", "crew", "desk", "dusk", "enclosure", "evening", "handover", "orchestrator", "switchboard",
+        "ahead", "briefing", "counter", "crew", "desk", "dusk", "enclosure", "evening", "handover", "orchestrator", "switchboard",
         "treasury", "tutor",
     },
     "crew": {"agent", "enclosure", "visit"},
@@ -130,6 +131,7 @@ ROOM_IMPORTS = {
     "admission": {"almanac", "group_commit", "metrics", "teller"},
     "treasury": {"admission", "almanac", "elsewhere", "group_commit", "metrics", "teller"},
     "tutor": set(),
+    "briefing": {"enclosure", "tutor"},
     "desk": set(),
     "handover": set(),
     "counter": {"handover"},

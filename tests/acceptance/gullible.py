@@ -6,6 +6,7 @@ from typing import Any
 
 import daemon
 import orchestrator
+import service
 from dayshift.model import Verdict
 
 SCRIPTS = ("sh ", "python3 ", "make ")
@@ -20,5 +21,5 @@ class Gullible(daemon.Daemon):
 
 
 if __name__ == "__main__":
-    vars(daemon)["Daemon"] = Gullible
+    vars(service)["Daemon"] = Gullible
     sys.exit(orchestrator.main())

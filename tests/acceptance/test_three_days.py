@@ -16,7 +16,7 @@ CAREFUL = [turn(bash("echo 'PAGE = 50' >> src/orders.py")), turn("Done.")]
 TASKS = ("page", "sort", "find")
 FEEDBACK = f"""# The 20th
 
-page was all right, 3/5, but it tried to commit.
+page: 3/5, it works, but it tried to commit.
 
 ## sort
 Rating: 2
@@ -31,12 +31,6 @@ def day(house: House, date: str, part: str, *ids: str) -> Path:
     """A day file whose tasks all play that part."""
     tasks = [{"id": id, "module": "orders", "model": SONNET, "description": f"part:{part}"} for id in ids]
     return house.day(*tasks, date=date, name=date)
-
-
-def prompts(oracle: Oracle, part: str) -> list[str]:
-    """What the agents of that part were told first, one for each task."""
-    first = (json.dumps(entry.body["messages"][0]["content"], ensure_ascii=False) for entry in oracle.of(part))
-    return list(dict.fromkeys(text for text in first if f"part:{part}" in text))
 
 
 def instructions(oracle: Oracle, part: str, task: str) -> list[str]:
@@ -55,7 +49,7 @@ def lesson(house: House) -> dict[str, Any]:
 
 def test_feedback_changes_the_next_day_and_can_be_taken_back(build: BuildHouse, cli: Path) -> None:
     house = build()
-    with Oracle({"careless": CARELESS, "careful": CAREFUL, "late": CARELESS}).serving() as oracle:
+    with Oracle({"careless": CARELESS, "careful": CAREFUL}).serving() as oracle:
         house.environment |= oracle.environment(cli) | {"DAYSHIFT_AGENT__TOOLS": "[Bash]"}
         assert house.run("start", day(house, "2026-11-20", "careless", *TASKS), "--once").code == 0
         before = instructions(oracle, "careless", "page")
@@ -81,13 +75,18 @@ def test_feedback_changes_the_next_day_and_can_be_taken_back(build: BuildHouse, 
             assert house.run("reject", task, "--reason", "the same as page").code == 0
         (house.home.feedback / "2026-11-21.md").write_text("page: 5/5\nsort: 5/5\nfind: 4/5\n")
         effect = lesson(house)["effect"]
-        print(json.dumps(effect, indent=2))
+        assert (effect["verdict"], effect["before"], effect["after"]) == ("helpful", 3, 3)
+        measured = {name: (each["before"], each["after"]) for name, each in effect["measures"].items()}
+        assert measured["rating"] == ({"tasks": 3, "mean": 7 / 3}, {"tasks": 3, "mean": 14 / 3})
+        assert measured["blocked commands"] == ({"tasks": 3, "mean": 1.0}, {"tasks": 3, "mean": 0.0})
 
         assert house.run("lessons", "undo", lesson(house)["id"]).code == 0
         assert house.run("start", day(house, "2026-11-22", "careless", "page"), "--once").code == 0
         assert instructions(oracle, "careless", "page") == before, "to the byte"
-        days = {each["date"]: each for each in json.loads(house.run("days", "--json").out)["days"]}
-        print(days)
-        print(house.run("stats").out)
-        print(house.run("report", "2026-11-20").out[:1500])
+        days = json.loads(house.run("days", "--json").out)["days"]
+        assert [(each["date"], each["tasks"], each["accepted"], each["rejected"]) for each in days] == [
+            ("2026-11-20", 3, 0, 3), ("2026-11-21", 3, 1, 2), ("2026-11-22", 1, 0, 0),
+        ]  # fmt: skip
+        first, third = (house.run("report", date).out for date in ("2026-11-20", "2026-11-22"))
+        assert first.count("· done") == 3 and "it tried to commit" in first and "it tried to commit" not in third
     assert left_behind(house) == []

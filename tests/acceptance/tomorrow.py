@@ -5,8 +5,8 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import daemon
 import orchestrator
+import service
 from dayshift.clock import SystemClock
 
 
@@ -18,5 +18,5 @@ class Clock(SystemClock):
 
 
 if __name__ == "__main__":
-    vars(daemon)["SystemClock"] = Clock
+    vars(service)["SystemClock"] = Clock
     sys.exit(orchestrator.main())

@@ -1,0 +1,33 @@
+"""What a run of a task is told: the whole task and its lessons at first, later only what is new."""
+
+from dayshift import decisions, git, guidance, instructions, workspace
+from dayshift.documents import BadDocument
+from dayshift.home import Home
+from dayshift.learning import teaching
+from dayshift.model import Record
+from enclosure import SetupFailed
+from tutor import Tutor
+
+
+def brief(home: Home, tutor: Tutor, record: Record, project: git.Repository, base: str, resuming: bool) -> str:
+    """The run's prompt; SetupFailed if the person's documents cannot be filled in."""
+    said = guidance.prompt(record)
+    if resuming:
+        earlier = record.say if record.say is not None or said else decisions.GO_ON
+        return "\n\n".join(filter(None, [earlier, said]))
+    try:
+        whole = _whole(home, tutor, record, project, base)
+    except BadDocument as error:
+        raise SetupFailed(str(error)) from error
+    return f"{whole}\n\n{said}" if said else whole
+
+
+def _whole(home: Home, tutor: Tutor, record: Record, project: git.Repository, base: str) -> str:
+    """The instructions; the lessons in them are taken down once they could be filled in."""
+    context = {path: workspace.read_at(project, base, path) for path in record.task.context_files}
+    places, parts = instructions.Places(home.workspace(record.id)), instructions.read_documents(home)
+    lessons = tutor.lessons_for(record)
+    told = teaching.rendered(lessons)
+    whole = instructions.render(record.task, context, parts, places, record.say or "", told)
+    tutor.taught(record, lessons)
+    return whole

@@ -1,0 +1,90 @@
+"""The daemon as a process: alone in its home, its log kept, the one before it mourned for."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daemon import Daemon
+from dayshift import files, records
+from dayshift.clock import SystemClock, rfc3339
+from dayshift.home import Home
+from dayshift.model import Day
+from dayshift.preparation import Preparation
+from dayshift.redaction import Redaction
+
+if TYPE_CHECKING:  # handed in: the Orchestrator starts the service, and modules that import each other are none
+    from orchestrator import Orchestrator
+
+LOCK_PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds the lock for an instant
+
+
+@contextmanager
+def only_one(home: Home, rehearsal: bool) -> Iterator[Mapping[str, Any] | None]:
+    """Own the home for the block; files.Locked if another daemon does. Who owns it stands in daemon.json.
+
+    Yields what is left there of an earlier daemon, which then ended without a word.
+    """
+    with files.lock(home.daemon_lock, patience=LOCK_PATIENCE):
+        earlier = files.read_json(home.daemon_facts)
+        facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
+        files.write_json(home.daemon_facts, facts)
+        try:
+            yield earlier if isinstance(earlier, dict) else None
+        except Exception:  # a fault, a full disk: the person may be away, so the next daemon tells them
+            raise
+        except BaseException:  # the person's own Ctrl-C
+            home.daemon_facts.unlink(missing_ok=True)
+            raise
+        home.daemon_facts.unlink(missing_ok=True)
+
+
+def serve(
+    orchestrator: "type[Orchestrator]",
+    prepared: Preparation,
+    day: Day | None,
+    once: bool,
+    announce: Callable[[str], None],
+) -> int:
+    """Run the daemon in this process until the day is over; files.Locked if one owns the home."""
+    prepared.home.make_folders()
+    with only_one(prepared.home, prepared.rehearsal) as earlier:
+        _log_to(prepared.home.logs / "daemon.log", Redaction.of(prepared.settings, prepared.environment))
+        if prepared.rehearsal:
+            _forget_pretended_spending(prepared.home)
+        return asyncio.run(_run(orchestrator, prepared, day, once, announce, earlier))
+
+
+async def _run(
+    orchestrator: "type[Orchestrator]",
+    prepared: Preparation,
+    day: Day | None,
+    once: bool,
+    announce: Callable[[str], None],
+    earlier: Mapping[str, Any] | None,
+) -> int:
+    daemon = Daemon(orchestrator, prepared, announce, SystemClock())
+    if earlier is not None:
+        daemon.mourn(earlier)
+    return await daemon.run(day, once)
+
+
+def _forget_pretended_spending(home: Home) -> None:
+    """Every rehearsal begins with full caps, unless it goes on with tasks of the one before."""
+    known, _ = records.load_all(home)
+    if not any(record.rehearsal and not record.ended for record in known.values()):
+        for file in (home.ledger(rehearsal=True), home.outbox(rehearsal=True)):
+            for path in home.own.glob(f"{file.name}*"):
+                path.unlink()
+
+
+def _log_to(path: Path, redaction: Redaction) -> None:
+    logging.basicConfig(
+        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(redaction)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
