@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from dayshift import carry_over, files, forecast, records, tomorrow
+from dayshift.alerts import OWN_CAP
 from dayshift.carry_over import Left
 from dayshift.day_facts import DayFacts, Estimate, Tomorrow
 from dayshift.documents import BadDocument
@@ -16,7 +17,7 @@ from dayshift.model import Record
 from dayshift.money import Pico, shown
 from dayshift.prospects import Prospects
 from dayshift.settings import Settings
-from dayshift.states import Done
+from dayshift.states import Done, Parked
 from treasury import Treasury
 
 log = logging.getLogger("dayshift")
@@ -39,7 +40,8 @@ def _estimates(treasury: Treasury, prospects: Prospects, mine: Sequence[Record])
     for record in mine:
         if whole := prospects.forecast(record.task):
             rest = forecast.left(whole, treasury.before(record), None)
-            found[record.id] = Estimate(rest.median, rest.worst, str(whole))
+            if rest.median:  # of one that has cost more than was likely nothing is known
+                found[record.id] = Estimate(rest.median, rest.worst, str(whole))
     return found
 
 
@@ -120,6 +122,12 @@ def _remarked(home: Home, treasury: Treasury, left: Sequence[Record], known: Map
     return [Left(record, tuple(_remarks(record, known, treasury, prospects))) for record in left]
 
 
+def _stopped_by(record: Record, spent: Pico, cap: Pico) -> bool:
+    """Whether the task's own cap ended it, or is all but spent."""
+    own = isinstance(record.state, Parked) and record.state.detail.startswith(OWN_CAP)
+    return own or (spent > 0 and cap < spent + spent // 10)
+
+
 def _remarks(record: Record, known: Mapping[str, Record], treasury: Treasury, prospects: Prospects) -> Iterator[str]:
     """Why it is not done, what it cost and will, what its likes speak for."""
     yield tomorrow.why(record, known)
@@ -131,7 +139,7 @@ def _remarks(record: Record, known: Mapping[str, Record], treasury: Treasury, pr
     so_far = f"{shown(spent)} so far, in {runs}" if record.runs else "not begun"
     likely = prospects.forecast(record.task)
     yield so_far + (f"; likely {shown(likely.median)} in all ({likely})" if likely else "")
-    if record.task.max_cost is not None and spent and record.task.max_cost < spent + spent // 10:
+    if record.task.max_cost is not None and _stopped_by(record, spent, record.task.max_cost):
         yield f"its cap of {shown(record.task.max_cost)} holds over all days: raise it, or it stops there again"
     if found := prospects.correction(record.task):
         yield found

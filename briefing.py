@@ -8,18 +8,29 @@ from dayshift.model import Record
 from enclosure import SetupFailed
 from tutor import Tutor
 
+LATE = "Lessons from earlier days, new since you began; where one differs from the task, the task holds:"
+
 
 def brief(home: Home, tutor: Tutor, record: Record, project: git.Repository, base: str, resuming: bool) -> str:
     """The run's prompt; SetupFailed if the person's documents cannot be filled in."""
     said = guidance.prompt(record)
-    if resuming:
-        earlier = record.say if record.say is not None or said else decisions.GO_ON
-        return "\n\n".join(filter(None, [earlier, said]))
     try:
+        if resuming:
+            earlier = record.say if record.say is not None or said else decisions.GO_ON
+            return "\n\n".join(filter(None, [earlier, _late(tutor, record) if earlier else "", said]))
         whole = _whole(home, tutor, record, project, base)
     except BadDocument as error:
         raise SetupFailed(str(error)) from error
     return f"{whole}\n\n{said}" if said else whole
+
+
+def _late(tutor: Tutor, record: Record) -> str:
+    """What was learnt since the task began, if this is its first run on another day."""
+    if not record.earlier or record.runs_today > 1:
+        return ""
+    lessons = tutor.late_lessons_for(record)
+    tutor.taught_late(record, lessons)
+    return f"{LATE}\n\n{teaching.rendered(lessons)}" if lessons else ""
 
 
 def _whole(home: Home, tutor: Tutor, record: Record, project: git.Repository, base: str) -> str:

@@ -48,7 +48,7 @@ from dayshift.redaction import Redaction
 from dayshift.rehearsal import Rehearsal
 from dayshift.second_sight import SecondSight
 from dayshift.spool import Spool
-from dayshift.states import Parked, ParkReason
+from dayshift.states import Parked, ParkReason, State
 from dayshift.tree import Tree
 from dayshift.tunnel import Tunnel, beyond
 from dayshift.watch import watching
@@ -105,6 +105,7 @@ class Daemon:
         self._interrupts = 0
         self._last_words: asyncio.Task[None] | None = None
         self._last_day: date | None = None
+        self._found: frozenset[tuple[str, State]] = frozenset()  #: what had ended before, and how
         self._dusk = Dusk(
             self._home, self._clock, self._settings.timezone, self._settings.report_at,
             lambda: self._orchestrator.records.values(), self._facts, self._desk.tell, self._is_drawn,
@@ -273,6 +274,7 @@ class Daemon:
                 mine.pop(record.id, None)
         if self._prepared.rehearsal and not mine:
             daybook.forget_rehearsals(self._home)
+        self._found = frozenset((each.id, each.state) for each in mine.values() if each.ended)
         self._orchestrator.day, _ = kept_day(self._home)
         if any(isinstance(record.state, Parked) and record.state.why in UNSERVED for record in mine.values()):
             self._gate.doubt(Limit(Kind.unreachable, detail="not tried since the start"))
@@ -357,7 +359,8 @@ class Daemon:
     async def _conclude(self) -> int:
         self._desk.refresh(self._orchestrator.records.values(), self._orchestrator.activity)
         self._desk.say(f"report: {await self._dusk.end()}")
-        return decisions.exit_code(self._orchestrator.records.values())
+        day, known = self._orchestrator.day, self._orchestrator.records.values()
+        return decisions.exit_code(decisions.at_issue(known, day.date if day else None, self._found))
 
     def _facts(self) -> DayFacts:
         """What the report of the day at hand says now."""

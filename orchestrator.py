@@ -203,8 +203,8 @@ class Orchestrator:
         match event:
             case Prepared(_, run, base, layers) if record.runs == run:
                 self._become(decisions.prepared(record, base, layers))
-            case Taught(_, lessons):
-                self._become(decisions.taught(record, lessons))
+            case Taught(_, lessons, late):
+                self._become(decisions.taught(record, lessons, late))
             case Denied(_, blocked):
                 self._count_blocked(replace(record, blocked=(*record.blocked, blocked)))
             case Bypassed(_, bypass):

@@ -62,6 +62,16 @@ class Tutor:
         lessons = lesson_file.read(self._home).lessons
         return teaching.chosen(lessons, record.task, self._verdicts, self._learning.max_characters)
 
+    def late_lessons_for(self, record: Record) -> tuple[Lesson, ...]:
+        """Of these what a task that goes on from an earlier day was not told yet: that day taught it."""
+        known = {*record.lessons, *record.late_lessons}
+        return tuple(each for each in self.lessons_for(record) if each.id not in known)
+
+    def taught_late(self, record: Record, lessons: tuple[Lesson, ...]) -> None:
+        """Let it be known that its agent was told these in the middle of its work."""
+        if lessons:
+            self._put(Taught(record.id, tuple(each.id for each in lessons), late=True))
+
     def taught(self, record: Record, lessons: tuple[Lesson, ...]) -> None:
         """Let it be known that its agent was told these, and the patterns that every agent reads."""
         known = patterns.told(lesson_file.read(self._home).lessons)

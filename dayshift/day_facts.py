@@ -57,8 +57,14 @@ class Overlap:
     one: str
     other: str
     path: str
-    lines: str  #: in words, such as `10-14`; empty for what is not text
+    lines: str  #: in words, such as `10-14`; empty for a whole file, such as one that is not text
     clash: bool  #: git cannot merge the two by itself
+
+    @property
+    def place(self) -> str:
+        """`src/a.py, line 3`, `src/a.py, lines 3-4`, or the file alone."""
+        noun = "line" if self.lines.isdecimal() else "lines"
+        return f"{self.path}, {noun} {self.lines}" if self.lines else self.path
 
 
 @dataclass(frozen=True, slots=True)

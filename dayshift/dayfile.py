@@ -82,8 +82,12 @@ def _task_id(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _line(text: str) -> str:
-    if not (line := " ".join(text.split())):
+    if not (line := _one_line(text)):
         raise ValueError("is empty; name the task in a few words")
     return line
 
@@ -104,8 +108,8 @@ class _Task(_Strict):
     id: Annotated[str, AfterValidator(_task_id)] = Field(examples=["task-001"])
     name: Annotated[str, AfterValidator(_line)] = Field(examples=["Paginate the orders list"])
     description: Annotated[str, AfterValidator(_written)] = Field(examples=["what the agent shall do"])
-    module: str = ""
-    kind: str = ""
+    module: Annotated[str, AfterValidator(_one_line)] = ""
+    kind: Annotated[str, AfterValidator(_one_line)] = ""
     estimated_complexity: Complexity = Complexity.medium
     context_files: tuple[RepoPath, ...] = ()
     deliverables: tuple[RepoPath, ...] = ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from dayshift import visits
 from dayshift.events import Order, RunEnded, Verified
@@ -106,6 +106,11 @@ def _resting(state: State) -> bool:
     return isinstance(state, Parked) and state.why in (*RESTING, ParkReason.stop)
 
 
+def at_issue(records: Iterable[Record], day: date | None, before: Collection[tuple[str, State]]) -> list[Record]:
+    """The tasks a daemon answers for: of the day at hand, and of others what had not ended so `before`."""
+    return [each for each in records if each.day == day or (each.id, each.state) not in before]
+
+
 def exit_code(records: Iterable[Record]) -> int:
     """0 all well, 1 a task failed, was halted or is stuck, 3 the key is refused, 4 parked by a budget or for credit."""
     states = [record.state for record in records]
@@ -179,9 +184,11 @@ def prepared(record: Record, base: str, layers: tuple[str, ...]) -> Record:
     return replace(record, quarantined=0, set_aside=(*record.set_aside, record.quarantined))
 
 
-def taught(record: Record, lessons: tuple[str, ...]) -> Record:
-    """The first prompt of its session held these lessons; those of a session before it count no more."""
-    return replace(record, lessons=lessons)
+def taught(record: Record, lessons: tuple[str, ...], late: bool) -> Record:
+    """A prompt held these lessons; if it was the first of its session, those of a session before count no more."""
+    if late:
+        return replace(record, late_lessons=tuple(dict.fromkeys((*record.late_lessons, *lessons))))
+    return replace(record, lessons=lessons, late_lessons=())
 
 
 def quarantined(record: Record, alarm: Sequence[Finding], now: datetime) -> Record:

@@ -69,10 +69,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """The lessons, by their ids, that the first prompt of a task held."""
+    """The lessons, by their ids, that a prompt of a task held: its first, or a late one of a task that went on."""
 
     task_id: str
     lessons: tuple[str, ...]
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _outcome(days: Sequence[Record], bills: Mapping[Which, Bill], ratings: Mappi
         seconds=last.active_seconds, questions=len(last.questions), blocked=len(last.blocked),
         validations=len(commands), passed=sum(check.exit_code == 0 for check in commands),
         rating=next((rating for rating in rated if rating is not None), None),
-        lessons=last.lessons, ended_at=last.ended_at,
+        lessons=last.lessons, ended_at=last.ended_at, late_lessons=last.late_lessons,
     )  # fmt: skip
 
 

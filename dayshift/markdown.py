@@ -10,6 +10,7 @@ _BREAK = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _UNSAFE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _MARKUP = re.compile(r"[\\`*_\[\]<>&|~]|\$(?!\d)")  # a dollar before a digit is an amount, and opens no formula
 _OPENING = re.compile(r"^(\d*)([#+=.)-])")  # of a heading, a list
+_SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _ADDRESS = re.compile(r"(?<=:)//|(?<=www)\.|@", re.IGNORECASE)
 
 
@@ -20,8 +21,14 @@ def clean(text: str) -> str:
 
 def plain(text: str, limit: int = LINE_LIMIT) -> str:
     """One clipped line of running text with its markup and its addresses escaped."""
-    line = _OPENING.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", _one_line(text, limit)))
-    return _ADDRESS.sub(lambda found: "\\" + found[0], line)
+    return _OPENING.sub(r"\1\\\2", _escaped(_one_line(text, limit)))
+
+
+def prose(text: str, limit: int = LINE_LIMIT) -> str:
+    """The same, but what stands between two backticks stays code, such as the command in a reason."""
+    parts = _SPAN.split(_one_line(text, limit))
+    line = "".join(f"`{part}`" if number % 2 else _escaped(part) for number, part in enumerate(parts))
+    return _OPENING.sub(r"\1\\\2", line)
 
 
 def code(text: str, limit: int = LINE_LIMIT) -> str:
@@ -59,6 +66,10 @@ def tail(text: str, limit: int = BLOCK_LIMIT, lines: int = 20) -> str:
     whole = clean(text).strip("\n")
     end = "\n".join(whole.split("\n")[-lines:])[-limit:]
     return _fenced(end if end == whole else f"… {len(whole) - len(end)} characters before\n{end}")
+
+
+def _escaped(line: str) -> str:
+    return _ADDRESS.sub(lambda found: "\\" + found[0], _MARKUP.sub(r"\\\g<0>", line))
 
 
 def _fenced(text: str) -> str:

@@ -290,6 +290,7 @@ class Record:
     reviewed_at: datetime | None = None
     branch: str = ""  #: what its work was accepted as, if it is not in the person's tree
     lessons: tuple[str, ...] = ()  #: the ids of those its agent was told at its beginning
+    late_lessons: tuple[str, ...] = ()  #: of those it was told when it went on, in the middle of its work
     say: str | None = None  #: what the session is told next; kept until a run that was told it came to its own end
     mishaps: int = 0  #: runs in a row that ended through no fault of the task: lost, silent
     steps: int = 0  #: tool calls of its last run

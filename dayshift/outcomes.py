@@ -30,3 +30,4 @@ class Outcome:
     rating: int | None  #: by the person, 1 to 5
     lessons: tuple[str, ...]  #: ids of those its agent was told
     ended_at: datetime | None
+    late_lessons: tuple[str, ...] = ()  #: ids of those it was told in the middle of its work

@@ -144,12 +144,18 @@ def _carried(
     """What the carry-over will likely cost, against what the next day has."""
     if not left:
         return
-    amounts = [each.median for each in left.values()]
-    worst = sum(each.worst for each in left.values())
+    amounts = [each.median for each in left.values() if each.median]
+    beyond = [id for id, each in left.items() if not each.median]
+    if not amounts:
+        yield f"what was left has cost more than was likely, or all that its cap allows: {_named(beyond)}"
+        return
+    worst = sum(each.worst for each in left.values() if each.median)
     total = shown(sum(amounts))
     if 1 < len(amounts) <= MOST_ADDENDS:
         total = f"{' + '.join(map(shown, amounts))} = {total}"
     costs = f"what was left will likely cost {total} (worst decile {shown(worst)})"
+    if beyond:
+        costs += f", without {_named(beyond)}, which cost more than was likely, or all that the cap allows"
     room = min(_rooms(standings, today, cap), default=None)
     if room is None:
         yield costs
@@ -169,6 +175,11 @@ def _rooms(standings: Sequence[Standing], today: date, cap: Pico | None) -> Iter
             yield each.left, period.called
         elif each.window == "total":
             yield each.left, each.called
+
+
+def _named(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - MOST_ADDENDS} more" if len(ids) > MOST_ADDENDS else ""
+    return f"{', '.join(ids[:MOST_ADDENDS])}{more}"
 
 
 def _tasks(count: int) -> str:

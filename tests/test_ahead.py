@@ -106,6 +106,13 @@ def test_what_goes_on_was_likely_to_cost_what_was_left_of_it(office: Office) -> 
     assert (found.likely, found.worst) == (from_usd(2), from_usd(2))
 
 
+def test_nothing_is_called_dear_of_what_had_cost_more_than_was_likely_before(office: Office) -> None:
+    alike(office, "1", "1", "1", "1", "1")
+    office.records = {"t": replace(its(Queued(NINE)), day=date(2026, 11, 19))}
+    office.lived(lambda treasury: spend(treasury, 2))
+    assert facts_of(office, its(Done(NINE), earlier=(Earlier(date(2026, 11, 19), NINE, 1, 1),))).estimates == {}
+
+
 def test_tomorrow_says_what_was_left_and_the_file_has_it(office: Office) -> None:
     office.home.make_folders()
     files.write_json(office.home.day_facts, {"day": day_to_json(Day(TODAY, "/src/shop", (), from_usd(8)))})
@@ -195,6 +202,15 @@ def test_the_audit_of_a_day_counts_its_own_runs(office: Office) -> None:
 def test_a_day_begins_when_it_took_its_tasks_over(office: Office) -> None:
     facts = facts_of(office, moved(started_at=NINE - 24 * HOUR))
     assert facts.started_at == NINE
+
+
+def test_the_file_says_that_a_task_stopped_by_its_own_cap_stops_there_again(office: Office) -> None:
+    office.home.make_folders()
+    parked = its(Parked(NINE, ParkReason.cap, "the task's own cap: $0.50 at most is needed, $0.30 of $1.50 is left"))
+    parked = replace(parked, task=replace(parked.task, max_cost=from_usd("1.50")))
+    facts_of(office, parked, does=lambda treasury: spend(treasury, 1))
+    said = "  # its cap of $1.50 holds over all days: raise it, or it stops there again\n"
+    assert said in (office.home.root / FILE).read_text()
 
 
 def test_a_cap_of_a_task_holds_over_all_its_days(office: Office) -> None:

@@ -119,7 +119,8 @@ def test_the_persons_hook_is_not_started(shop: Shop) -> None:
 
 def test_a_bad_name_is_refused(shop: Shop) -> None:
     done = worked(shop, "a", line(3, "theirs"))
-    for name in ("a b", "-x", "@{-1}", "x..y", "x.lock", "HEAD", "a\x1b[2J", "/x", ""):
+    for name in ("a b", "-x", "@{-1}", "x..y", "x.lock", "HEAD", "a\x1b[2J", "/x", "", "@", "refs/heads/x",
+                 "FETCH_HEAD", "0" * 40):  # fmt: skip
         said = refuses(shop, done, name=name)
         assert "is no name for a branch" in said and "\x1b" not in said
 

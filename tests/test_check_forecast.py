@@ -2,21 +2,25 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dayshift import records
 from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import Subject, windows
 from dayshift.home import Home
-from dayshift.model import Tokens, Usage
+from dayshift.model import Earlier, Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.settings import Budget
+from dayshift.states import Parked, ParkReason
 from metrics import Ledger
 from tests.command_line import NOON, run
 from tests.conftest import WHO
+from tests.house import record as recorded
 
 MODEL = "claude-sonnet-5-5"
 USED = Usage(MODEL, Tokens(1))
@@ -42,20 +46,20 @@ def day(home: Home, *tasks: str, cap: str = "20", model: str = "sonnet") -> Path
     return path
 
 
-def past(home: Home, *costs: str, on: date | None = None, complexity: str = "medium") -> None:
+def past(home: Home, *costs: str, on: date | None = None, complexity: str = "medium", of: str = "old") -> None:
     """Tasks that ended, each on a day of its own in October, or all on that day."""
     ledger = Ledger.open(home.ledger(rehearsal=False))
     for number, amount in enumerate(costs):
-        file_day = date(2025, 10, number + 1)
+        file_day = on if on and of != "old" else date(2025, 10, number + 1)
         counted = on or file_day
-        subject = Subject(file_day, "old", str(home.root), "anthropic", "api", None, 0)
+        subject = Subject(file_day, of, str(home.root), "anthropic", "api", None, 0)
         caps = dict.fromkeys(windows(Budget(), subject, counted, None))
         outcome = ledger.reserve(Reservation(
-            "old", 1, counted, MODEL, "shipped", from_usd(99), caps, NOON, file_day=file_day, complexity=complexity,
+            of, 1, counted, MODEL, "shipped", from_usd(99), caps, NOON, file_day=file_day, complexity=complexity,
         ))  # fmt: skip
         assert isinstance(outcome, Admitted)
         ledger.settle(outcome.id, USED, from_usd(amount), "r", NOON)
-        ledger.task_ended(file_day, "old", "done")
+        ledger.task_ended(file_day, of, "done")
     ledger.close()
 
 
@@ -88,6 +92,20 @@ def test_a_day_that_will_not_fit_its_cap_is_a_warning_that_counts_the_tasks(home
         "likely costs $9.00 (worst decile $24.00), cap $9.00: in bad cases the last 2 tasks may be parked"
     ]
     assert facts(home, day(home, "", "", cap="16"))["warnings"] == []
+
+
+def test_what_goes_on_is_held_against_what_its_cap_leaves(home: Home) -> None:
+    past(home, "1", "1", "1", "1", "1")
+    record = replace(recorded(Parked(NOON, ParkReason.cap), "t0"), day=date(2026, 11, 18))
+    records.save(home, replace(record, earlier=(Earlier(date(2026, 11, 17), NOON, 1, 1),)))
+    for number, amount in ((17, "0.50"), (18, "0.70"), (20, "0.01")):
+        past(home, amount, on=date(2026, 11, number), of="t0")
+    path = day(home, ", max_cost_usd: 2, continues: 2026-11-18", "")
+    assert [each["likely_usd"] for each in facts(home, path)["tasks"]] == ["0.80", "1.00"]
+    said = run(home, "check", path).stdout
+    assert "cap $2.00, $1.20 spent before; likely $0.80" in said
+    assert "warning: t0 goes on under its cap, which holds over all its days: $0.80 of $2.00 is left; raise it" in said
+    assert "spent before" not in run(home, "check", day(home, ", max_cost_usd: 2")).stdout
 
 
 def test_budgets_that_leave_less_than_the_day_are_named(home: Home) -> None:

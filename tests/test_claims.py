@@ -44,7 +44,7 @@ def record(claim: str, *checks: Check) -> Record:
 def test_a_claim_of_passing_tests_against_a_red_validation(claim: str, quoted: str | None) -> None:
     found = contradictions(record(claim, GREEN, RED), 1)
     assert len(found) == 1
-    assert found[0].endswith('; "pytest -q" exited 1')
+    assert found[0].endswith("; `pytest -q` exited 1")
     assert quoted is None or found[0].startswith(f'says "{quoted}"')
 
 

@@ -102,12 +102,21 @@ def test_tasks_are_taken_in_the_order_in_which_they_build_on_each_other(
     assert (facts["task_id"], facts["tasks"], len(facts["said"])) == ("a", ["a", "b"], 2)
 
 
+def test_what_goes_out_with_one_that_another_made_too_is_said(shop: Shop, said: Said) -> None:
+    for each in ("a", "b"):
+        ended(shop, each, write("new.txt", "the same\n"))
+        assert said("accept", each).returncode == 0
+    result = said("accept", "a", "--undo")
+    assert result.stderr == "b stays accepted, and changed new.txt as a did: see that it is still there\n"
+    assert said("accept", "b", "--undo").stderr == ""
+
+
 def test_what_builds_on_it_is_offered_in_a_line_and_what_overlaps_is_said(
     shop: Shop, chain: list[Record], said: Said
 ) -> None:
     assert said("accept", "a").stderr.splitlines() == [
         "done, and built on a: b c; `dayshift accept b c`",
-        "x, not reviewed yet, changed src/orders.py, lines 3, as a did: git cannot merge the two",
+        "x, not reviewed yet, changed src/orders.py, line 3 as a did: git cannot merge the two",
     ]
     assert said("accept", "x").returncode == 2
     facts = said("accept", "b", "--with-dependents")

@@ -115,9 +115,12 @@ def test_where_there_is_nothing_that_is_said_and_nothing_is_made(
 def test_without_any_day_and_with_a_wrong_date_the_cure_is_named(tmp_path: Path, run: Run) -> None:
     home = Home(tmp_path / "home")
     home.make_folders()
-    nothing, wrong = run(home, "feedback"), run(home, "feedback", "yesterday")
+    nothing, wrong = run(home, "feedback"), run(home, "feedback", "soon")
     assert (nothing.returncode, "`dayshift start FILE` runs one" in nothing.stderr) == (2, True)
-    assert (wrong.returncode, "'yesterday' is no date; write one such as 2026-11-20" in wrong.stderr) == (2, True)
+    cure = "'soon' is no date; write `yesterday`, or one such as 2026-11-20"
+    assert (wrong.returncode, cure in wrong.stderr) == (2, True)
+    spoken = run(home, "feedback", "yesterday")
+    assert (spoken.returncode, "is known in" in spoken.stderr, "is no date" in spoken.stderr) == (2, True, False)
 
 
 def test_what_was_understood_is_told_in_words_and_as_json(home: Home, run: Run) -> None:

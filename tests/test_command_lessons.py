@@ -65,7 +65,8 @@ def home(tmp_path: Path) -> Home:
 def kept(home: Home, task_id: str, day: date = DAY, module: str = "", kind: str = "", **facts: Any) -> Record:
     task = Task(task_id, "Name", "words", "sonnet", module=module, kind=kind)
     at = NOON + (day - DAY)
-    given = {"created_at": at, "ended_at": at, "review": "accepted", "runs": 1, **facts}
+    given = {"created_at": at, "ended_at": at, "review": "accepted", "runs": 1, "active_seconds": 60.0,
+             **facts}  # fmt: skip
     record = Record(task, day, "/src", Done(at), **given)
     records.put_by(home, record)
     return record
@@ -363,6 +364,24 @@ def test_with_auto_apply_what_waits_is_put_in_force_and_said_but_not_what_was_un
     said("lessons", "undo", ids[SLOW])
     assert said("lessons").stderr == "" and set(proposed(home)) == {SLOW}
     assert said("lessons", "accept", ids[SLOW]).returncode == 0
+
+
+def test_with_auto_apply_a_file_that_cannot_be_changed_as_meant_is_said_each_time(home: Home, said: Said) -> None:
+    (home.config / "orchestrator.yaml").write_text("learning: {auto_apply: true}\n")
+    home.learning.mkdir()
+    home.lessons.write_text("<!-- begun\n")
+    (home.feedback / "2026-11-20.md").write_text("Rule: Say --> to the end.\n")
+    assert "line 1 begins a comment that never ends" in said("lessons").stderr
+
+
+@pytest.mark.parametrize("module", ["two  words", "orders\n", "`orders`", "a\nb", " ", "a\x1b[2Jb"])
+def test_a_rule_for_a_task_of_any_module_is_accepted_and_told_to_its_likes(
+    home: Home, said: Said, module: str
+) -> None:
+    kept(home, "odd", module=module)
+    (home.feedback / "2026-11-20.md").write_text("## odd\n\n- Rule: Look twice.\n")
+    assert said("lessons", "accept", "--all").stderr == ""
+    assert "Look twice." in told(home, module=module)
 
 
 # --- the daemon's side -------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def test_an_absent_report_names_those_there_are(reported: Home) -> None:
 def test_a_date_that_is_none_is_answered_with_how_to_write_one(reported: Home, word: str) -> None:
     ended = run(reported, "report", word)
     assert ended.returncode == 2
-    cure = "write one such as 2026-11-20, a week such as 2026-W47 or a month such as"
+    cure = "write `yesterday`, one such as 2026-11-20, a week such as 2026-W47 or a month such as"
     assert f"'{word}' is no date; {cure}" in ended.stderr
 
 

@@ -14,6 +14,7 @@ import pytest
 from dayshift import records
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.reviewing import acceptance, branch
 from dayshift.reviewing.review import inert
 from dayshift.states import Done, Failed, Halted, Running
 from handover import Handover
@@ -123,6 +124,7 @@ def test_in_a_terminal_the_work_of_an_agent_steers_nothing_and_hides_nothing(sho
 
 
 def test_a_line_keeps_its_text_and_shows_its_end() -> None:
+    assert inert("+read\U000e0072\U000e006d\u200b it") == "+read\ufffd\ufffd\ufffd it"  # an agent would be told it
     assert [inert(text) for text in ("+a\tb\r", "+a\rb", "+\x9b2J", "+é")] == [
         "+a\tb^M",
         "+a\ufffdb",
@@ -175,6 +177,22 @@ def test_reject_keeps_the_reason_and_the_work(shop: Shop, said: Said) -> None:
     assert (kept(shop.home).review, kept(shop.home).review_reason) == ("rejected", "paginates in memory")
     assert shown(shop.home)["review"] == "rejected"
     assert (shop.home.workspace("a") / "repo").is_dir() and shop.status() == [""]
+
+
+def test_what_is_in_the_tree_but_was_not_noted_is_not_rejected(shop: Shop, said: Said) -> None:
+    worked = finished(shop)
+    acceptance.accept(shop.home, worked, NOON)  # killed before the record was marked
+    result = said("reject", "a", "--reason", "no")
+    assert (result.returncode, "`dayshift accept a` ends that" in result.stderr) == (2, True)
+    assert kept(shop.home).review == "pending"
+    assert [said(*words).returncode for words in (("accept", "a"), ("accept", "a", "--undo"))] == [0, 0]
+    assert (said("reject", "a", "--reason", "no").returncode, shop.status()) == (0, [""])
+
+
+def test_what_is_on_a_branch_but_was_not_noted_is_not_rejected(shop: Shop, said: Said) -> None:
+    branch.make(shop.home, [finished(shop)], "work", NOON)
+    result = said("reject", "a", "--reason", "no")
+    assert (result.returncode, "a is on branch work already" in result.stderr) == (2, True)
 
 
 def test_reject_asks_for_the_reason_in_a_terminal(shop: Shop) -> None:

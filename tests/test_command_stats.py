@@ -94,6 +94,10 @@ def test_nothing_found_is_said_with_where_to_look(home: Home) -> None:
     assert (result.returncode, result.stdout) == (
         0, f"no such task is known in {home.root}; `dayshift days` lists the days\n",
     )  # fmt: skip
+    empty = Home(home.root / "another")
+    empty.make_folders()
+    said = asked(empty, "stats").stdout
+    assert said == f"no task is known in {empty.root}; `dayshift start FILE` runs a day of them\n"
 
 
 def test_a_date_that_is_none_and_two_forms_at_once_are_refused(home: Home) -> None:

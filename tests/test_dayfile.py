@@ -122,6 +122,11 @@ def test_a_good_file_becomes_a_day_with_every_default_filled_in(shop: Path) -> N
     )
 
 
+def test_a_module_and_a_kind_are_one_line_however_they_are_written(shop: Path) -> None:
+    day = load(shop, GOOD.replace("module: orders", 'module: |\n      orders  api\n    kind: " fix "'))
+    assert (day.tasks[0].module, day.tasks[0].kind) == ("orders api", "fix")
+
+
 def test_the_hosts_of_a_task_are_added_to_those_of_the_config(shop: Path) -> None:
     text = """\
 date: 2026-11-20

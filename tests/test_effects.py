@@ -77,10 +77,12 @@ def test_every_measure_has_its_counts_and_means_on_both_sides() -> None:
         (outcome(lessons=("aaa",)), (0, 1)),
         (outcome(lessons=("aaa",), module="billing"), (0, 1)),
         (outcome(lessons=("aaa",), ended_at=None), (0, 0)),
+        (outcome(late_lessons=("aaa",)), (0, 0)),
     ],
     ids=[
         "in scope, before", "out of scope", "not ended", "ended since, untold", "told another", "told",
         "told, out of scope now", "told, not ended",
+        "told in the middle of its work",
     ],
 )  # fmt: skip
 def test_a_task_counts_on_one_side_or_on_none(other: Outcome, counts: tuple[int, int]) -> None:
@@ -178,6 +180,13 @@ def test_the_home_is_asked_anew_each_time_and_the_numbers_decide_the_order(tmp_p
     assert [each.id for each in told(home, TASK, [], 4000)] == ["bbb", "aaa"]
     outcomes = [*before(3, 3, 3), *after(5, 5, 5)]
     assert [each.id for each in told(home, TASK, outcomes, 4000)] == ["aaa", "bbb"]
+
+
+def test_a_task_that_was_cancelled_or_never_begun_is_on_no_side() -> None:
+    nothing = {"cost": 0, "seconds": 0.0, "validations": 0, "passed": 0, "rating": None}
+    idle = [outcome(state="cancelled", **nothing), outcome(state="failed", **nothing), outcome(state="cancelled")]
+    found = effect(LESSON, [*before(3, 3, 3), *idle, *after(3, 3, 3), *after(5, state="cancelled", cost=0)])
+    assert (found.before, found.after, found.verdict) == (3, 3, Verdict.unclear)
 
 
 @pytest.mark.parametrize(

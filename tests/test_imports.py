@@ -87,7 +87,7 @@ FOLDERS = {
     "learning": {"feedback_files": {"records", "reporting"}, "proposals": {"records"}},
     "reporting": {
         "archive": {"records"},
-        "recap": {"budgets", "experience", "learning", "spending", "statement", "tallies"},
+        "recap": {"budgets", "experience", "learning", "records", "spending", "statement", "tallies"},
         "recap_facts": {"spending", "statement", "tallies"},
         "recap_text": {"budgets", "spending", "statement", "tallies"},
     },
@@ -116,8 +116,8 @@ ROOM_IMPORTS = {
     "orchestrator": {"metrics", "service"},
     "service": {"daemon", "orchestrator"},  # of the Orchestrator its type
     "daemon": {  # of the Orchestrator its type
-        "ahead", "briefing", "counter", "crew", "desk", "dusk", "enclosure", "evening", "handover", "orchestrator", "switchboard",
-        "treasury", "tutor",
+        "ahead", "briefing", "counter", "crew", "desk", "dusk", "enclosure", "evening", "handover", "orchestrator",
+        "switchboard", "treasury", "tutor",
     },
     "crew": {"agent", "enclosure", "visit"},
     "visit": {"agent", "enclosure"},

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dayshift.markdown import block, cell, clean, code, is_short, plain, tail
+from dayshift.markdown import block, cell, clean, code, is_short, plain, prose, tail
 
 # Letters would only dilute it: this is what Markdown, HTML and terminals react to, and a few things to react with.
 HOSTILE = st.text(st.sampled_from("`\\*_[]()<>&|~#-+=!.1:/@a \t\n\r\x1b\u2028\ud800"), max_size=60)
@@ -31,6 +31,25 @@ def test_plain_text_stays_one_paragraph_of_the_same_text(text: str) -> None:
         children = tokens[1].children or []
         assert {child.type for child in children} == {"text"}
         assert "".join(child.content for child in children) == expected
+
+
+@given(HOSTILE)
+@example("`a` and `b\\`")
+@example("`a``b`")
+@example("$`x`$ `` ` ``")
+def test_prose_is_one_paragraph_of_text_and_code_that_says_the_same(text: str) -> None:
+    tokens = reader().parse(prose(text, LONG))
+    expected = one_line(text)
+    assert [token.type for token in tokens] == (["paragraph_open", "inline", "paragraph_close"] if expected else [])
+    if expected:
+        children = tokens[1].children or []
+        assert {child.type for child in children} <= {"text", "code_inline"}
+        said = "".join(f"`{child.content}`" if child.type == "code_inline" else child.content for child in children)
+        assert said.replace("` ", "`").replace(" `", "`") == expected.replace("` ", "`").replace(" `", "`")
+
+
+def test_a_command_in_a_reason_is_read_as_it_was_typed() -> None:
+    assert prose("`grep -q a_b *.md` exited with 1, *so*") == r"`grep -q a_b *.md` exited with 1, \*so\*"
 
 
 def test_a_dollar_opens_a_formula_nowhere_and_stays_an_amount() -> None:

@@ -321,6 +321,14 @@ def test_the_lessons_that_the_first_prompt_held_are_kept_whatever_comes_after() 
     assert (house.states, house["a"].lessons) == ("a done", ("l1", "l2"))
 
 
+def test_what_a_task_was_told_in_the_middle_of_its_work_is_kept_apart() -> None:
+    late = (Taught("a", ("l2",), late=True), Taught("a", ("l3", "l2"), late=True))
+    house = running().happens(Taught("a", ("l1",)), *late)
+    assert (house["a"].lessons, house["a"].late_lessons) == (("l1",), ("l2", "l3"))
+    house.happens(Taught("a", ("l3",)))
+    assert (house["a"].lessons, house["a"].late_lessons) == (("l3",), ()), "a new session begins anew"
+
+
 def test_a_new_session_is_told_lessons_of_its_own_and_a_task_that_is_gone_none() -> None:
     house = running().happens(Taught("a", ("l1",)), Taught("a", ("l2",)), Taught("nobody", ("l1",)))
     assert (house["a"].lessons, list(house.orchestrator.records)) == (("l2",), ["a"])

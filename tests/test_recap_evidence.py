@@ -243,3 +243,22 @@ def test_the_persons_template_goes_first_and_a_broken_one_costs_no_recap(home: H
     own.write_text("{{ no_such_thing }}")
     text = recap.render(gathered(home, "2026-W47"), home.templates)
     assert text.startswith("# Week 2026-W47") and "recap.md.j2" in text and "line 1" in text
+
+
+def test_a_task_that_went_on_is_on_each_of_its_days_as_their_reports_have_it_and_once_in_all(
+    home: Home, ledger: Ledger
+) -> None:
+    began = morning(MONDAY, 9)
+    paid(home, ledger, MONDAY, "1", state=Failed(NINE, "red"), review="rejected", created_at=began)
+    paid(home, ledger, TUESDAY, "2", review="accepted", created_at=began)
+    paid(home, ledger, TUESDAY, "4", "b")
+    with statement(home.ledger(rehearsal=False)) as books:
+        found = recap.gather(home, books, "2026-W47")
+    facts = recap.as_json(found)["tasks"]
+    rows = [(each["key"], each["tasks"], each["rejected"], each["cost_usd"]) for each in facts["by"]["day"]]
+    assert rows == [("2026-11-16", 1, 1, "1.00"), ("2026-11-17", 2, 0, "6.00")]
+    assert (facts["total"]["tasks"], facts["total"]["rejected"], facts["total"]["cost_usd"]) == (2, 0, "7.00")
+    text = recap.render(found)
+    assert "\n| `2026-11-16` | 1 | 0 of 1, 0 % |" in text
+    assert "counts on each of its days" in text
+    assert "| `2026-11-16/a` | failed, rejected |" in text

@@ -155,7 +155,7 @@ def test_what_needs_the_person_comes_next_with_the_command_to_go_on() -> None:
     assert needs[1].endswith("`Keep the old route?`: `dayshift answer task-2`")
     assert "`dayshift retry task-4`" in needs[2]
     assert "failed: validation failed twice" in needs[3]
-    assert "`dayshift resume task-5`" in needs[4]
+    assert needs[4].endswith("; with a higher cap `dayshift resume task-5` tries it now")
     assert "task-1. `dayshift diff task-1` shows the work, `dayshift accept task-1` puts it" in needs[5]
 
 
@@ -203,6 +203,14 @@ def test_a_done_card_shows_its_evidence_before_the_claim() -> None:
     assert "Contradiction" not in text
 
 
+def test_a_card_says_as_which_branch_work_was_accepted_and_what_its_summary_says_first() -> None:
+    taken = replace(finished(), review="accepted", branch="paging")
+    summaries = {"task-1": "# Paging\n\n## What was done\nThe list has pages.\nMore.\n"}
+    text = card(render_markdown(replace(rich_day(), records=(taken,), summaries=summaries)), "task-1")
+    assert "- **Outcome**: done; accepted as branch `paging`\n" in text
+    assert "- **Its summary**, unchecked: `The list has pages.`; the rest is in" in text
+
+
 def test_what_is_long_in_a_card_is_shown_in_full_in_blocks() -> None:
     asked = Question("task-1", 1, "Which size?\n\nThere are two.", NINE, ("20", "50"))
     text = card(
@@ -236,7 +244,7 @@ def test_contradictions_stand_under_the_claim() -> None:
     text = card(render_markdown(rich_day()), "task-3")
     claim = text.index("**The agent claims**, unchecked: `I wrote the document. All tests pass now.`")
     for line in (
-        'says "All tests pass now."; "pytest -q \\| tail -1" exited 1',
+        'says "All tests pass now."; `pytest -q | tail -1` exited 1',
         "no file changed",
         "docs/x.md is unchanged",
     ):

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from dayshift.tables import aligned, as_csv
+from dayshift.tables import aligned, as_csv, folded
 
 
 def test_the_key_stands_left_and_numbers_stand_right() -> None:
@@ -21,6 +21,22 @@ def test_words_in_a_column_without_a_name_begin_under_one_another() -> None:
         "day     $9.00  [--] 4 %",
         "week    $8.00  [#-] 50 %",
     ]
+
+
+def test_what_is_too_wide_goes_on_below_under_the_same_keys() -> None:
+    rows = [("day", "tasks", "done", "spent"), ("monday", "12", "11", "$1.00"), ("friday", "3", "3", "$0.50")]
+    assert folded(rows, None) == folded(rows, 40) == aligned(rows)
+    assert folded(rows, 20) == [
+        "day     tasks  done",
+        "monday     12    11",
+        "friday      3     3",
+        "",
+        "day     spent",
+        "monday  $1.00",
+        "friday  $0.50",
+    ]
+    assert max(map(len, folded(rows, 1))) == 13, "a column is never cut"
+    assert folded([], 10) == []
 
 
 def test_csv_has_crlf_and_quotes_what_needs_it_and_reads_back() -> None:

@@ -147,8 +147,21 @@ def test_the_pace_is_that_of_the_last_week_from_the_first_day_that_cost_anything
             None,
             "what was left will likely cost $7.00 (worst decile $21.00)",
         ),
+        (
+            likely("1.20", "0"),
+            (),
+            "20",
+            "what was left will likely cost $1.20 (worst decile $3.60), without b, which cost more than was likely, "
+            "or all that the cap allows; $20.00 of a day's cap leave $18.80 for the rest",
+        ),
+        (
+            likely("0"),
+            (),
+            "20",
+            "what was left has cost more than was likely, or all that its cap allows: a",
+        ),
     ],
-    ids=["room", "too much", "of all time", "no cap"],
+    ids=["room", "too much", "of all time", "no cap", "one is beyond it", "all are beyond it"],
 )
 def test_what_was_left_is_held_against_what_the_next_day_has(
     left: Mapping[str, Forecast], standings: tuple[Standing, ...], cap: str | None, sentence: str

@@ -219,7 +219,8 @@ def test_after_an_edit_between_two_parts_of_the_acceptance_only_the_tasks_own_ch
 SLOWED = """
 import sys, time
 from pathlib import Path
-from dayshift import landing, records, undoing
+from dayshift import records
+from dayshift.reviewing import landing, undoing
 from dayshift.home import Home
 from tests.house import NINE
 put = landing._put

@@ -130,6 +130,7 @@ class Outlook:
     forecasts: Mapping[str, Forecast]  #: by task, never more than its own cap
     standings: tuple[Standing, ...]
     suggestions: Mapping[str, Suggestion]  #: by task, where its likes speak for another model or cap
+    spent: Mapping[str, Pico]  #: by task that goes on, what it cost on the days before
     fenced: bool = True  #: agents run in the sandbox, which holds them to their hosts
 
     @property
@@ -150,7 +151,7 @@ class Outlook:
     @property
     def warnings(self) -> list[str]:
         """What may come in the day's way; none of it is an error."""
-        return [*self._beyond(), *self._tight(), *self._open()]
+        return [*self._beyond(), *outlook.worn(self.order, self.spent), *self._tight(), *self._open()]
 
     def _beyond(self) -> Iterator[str]:
         ordered = [self.forecasts[task.id] for task in self.order]
@@ -187,14 +188,16 @@ def _outlook(context: Context, day: Day, settings: Settings) -> Outlook:
         prices = prices_of(settings, today)
         prospects = Prospects.of(context.home, books, prices)
         whole = {task.id: prospects.forecast(task) for task in day.tasks}
+        spent = {task.id: outlook.spent_before(context.home, books, task) for task in day.tasks}
         standings = outlook.standing_today(context.home, settings, books, today, cap, project=mine)
-    forecasts = {task.id: left(each, 0, task.max_cost) for task in day.tasks if (each := whole[task.id])}
+    caps = {each.id: None if each.max_cost is None else max(0, each.max_cost - spent[each.id]) for each in day.tasks}
+    forecasts = {task.id: left(each, 0, caps[task.id]) for task in day.tasks if (each := whole[task.id])}
     assert len(forecasts) == len(day.tasks)  # a day with an unpriced model was refused
     least = {task.id: least_useful(context.home, settings, prices, task) for task in day.tasks}
     suggested = {task.id: found for task in day.tasks if (found := prospects.suggestion(task, least[task.id]))}
     biller = provider_of(upstream_of(os.environ))
     standings = tuple(each for each in standings if concerns(each.window, mine, biller))
-    return Outlook(day, cap, forecasts, standings, suggested, fenced=settings.sandbox != "none")
+    return Outlook(day, cap, forecasts, standings, suggested, spent, fenced=settings.sandbox != "none")
 
 
 def _facts(found: Outlook, prices: Prices) -> dict[str, Any]:
@@ -235,6 +238,7 @@ def _text(found: Outlook, prices: Prices) -> str:
         forecast = found.forecasts[task.id]
         after = f", after {', '.join(task.depends_on)}" if task.depends_on else ""
         cap = f", cap {shown(task.max_cost)}" if task.max_cost is not None else ""
+        cap += f", {shown(found.spent[task.id])} spent before" if found.spent[task.id] else ""
         cost = f"likely {shown(forecast.median)}, worst decile {shown(forecast.worst)}, {forecast}"
         lines.append(f"{number:>3}. {task.id}: {task.name} ({prices.resolve(task.model)}{after}{cap}; {cost})")
         if task.id in found.suggestions:

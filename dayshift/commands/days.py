@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,14 @@ import click
 
 from dayshift import experience, records, spending, tallies
 from dayshift.commandline import Context
-from dayshift.commands.lookup import print_json
+from dayshift.commands.lookup import print_json, terminal_width
 from dayshift.home import Home
 from dayshift.learning import feedback_files
 from dayshift.model import Record
 from dayshift.money import Pico, shown, to_usd
 from dayshift.reporting import archive
 from dayshift.statement import Account, Line, Statement, statement
-from dayshift.tables import aligned
+from dayshift.tables import folded
 from dayshift.tallies import Tally
 
 STATES = ("done", "failed", "halted", "cancelled", "open")
@@ -26,7 +27,7 @@ REVIEWS = ("accepted", "rejected", "pending")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One day: its tasks as its report has them, and what was charged to the calendar day's cap."""
+    """One day: its tasks and what they cost, as its report has them."""
 
     day: date
     tally: Tally
@@ -50,8 +51,8 @@ class Row:
 def days(context: Context, rehearsal: bool, as_json: bool) -> None:
     """List every day known: its tasks, what became of them, what you said, what was spent of the cap.
 
-    The tasks are those of the day's file; a task that went on counts on each of its days. "spent" is that of the
-    calendar day, as the cap counts it, so a day can have spending and no tasks.
+    The tasks are those of the day's file; a task that went on counts on each of its days. "spent" is what they cost, as
+    the day's report has it; `cost --by day` counts by the calendar.
 
     \b
     Examples:
@@ -94,7 +95,10 @@ def _records(home: Home, rehearsal: bool) -> tuple[Record, ...]:
 
 
 def _lines(books: Statement | None, account: Account) -> dict[date, Line]:
-    return {date.fromisoformat(each.key): each for each in books.by("day", account=account)} if books else {}
+    """What the tasks of each day file cost."""
+    lines = books.by("task", account=account) if books else ()
+    days = groupby(lines, lambda line: line.key.partition("/")[0])  # in order of their keys, which begin with the day
+    return {date.fromisoformat(day): Line.sum(day, its) for day, its in days}
 
 
 def _report(home: Home, day: date, rehearsal: bool) -> Path | None:
@@ -110,7 +114,7 @@ def _as_text(rows: Sequence[Row], home: Home, rehearsal: bool) -> list[str]:
         return [f"no {'rehearsal' if rehearsal else 'day'} is known in {home.root}"]
     plan = ("on a plan",) if any(each.plan for each in rows) else ()
     table = [("day", "tasks", *STATES, *REVIEWS, "spent", *plan, "cap", "rating", "")]
-    return aligned([*table, *(_cells(each, home, bool(plan)) for each in rows)])
+    return folded([*table, *(_cells(each, home, bool(plan)) for each in rows)], terminal_width())
 
 
 def _cells(row: Row, home: Home, plan: bool) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ COLOURS = {"@@": "cyan", "+": "green", "-": "red"}  #: by what a line begins wit
 
 
 @click.command
-@click.argument("task")
+@click.argument("task", required=False)
 @click.option("--stat", "measure", is_flag=True, help="Only the files, with how many lines came and went.")
 @click.option(
     "--tool", metavar="[NAME]", is_flag=False, flag_value="", default=None,
@@ -27,7 +27,7 @@ COLOURS = {"@@": "cyan", "+": "green", "-": "red"}  #: by what a line begins wit
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print these facts as one JSON document instead.")
 @click.pass_obj
-def diff(context: Context, task: str, measure: bool, tool: str | None, as_json: bool) -> None:
+def diff(context: Context, task: str | None, measure: bool, tool: str | None, as_json: bool) -> None:
     """Show what TASK changed, against where it started; of a running task, its work as it was kept last.
 
     Into a pipe goes the patch byte for byte, binary files included. Files that steer agents or run by themselves are
@@ -37,11 +37,16 @@ def diff(context: Context, task: str, measure: bool, tool: str | None, as_json: 
     Examples:
       dayshift diff task-001
       dayshift diff task-001 --stat
-      dayshift diff task-001 --tool
+      dayshift diff task-001 --tool meld
+      dayshift diff --tool task-001
       dayshift diff task-001 | git apply --3way
     """
     if tool is not None and (measure or as_json):
         raise Failure("--tool opens a difftool; it goes with neither --stat nor --json")
+    if task is None:  # `--tool TASK`: what follows --tool was taken for its NAME
+        task, tool = tool, ""
+    if not task:
+        raise Failure("name the task, e.g. `dayshift diff task-001`; `dayshift status` lists them")
     record = task_record(context.home, task)
     try:
         found = review.changes(record)

@@ -11,7 +11,7 @@ import click
 
 from dayshift import records
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
-from dayshift.commands import asking
+from dayshift.commands import asking, retold
 from dayshift.commands.lookup import print_json
 from dayshift.commands.outlook import read_settings
 from dayshift.documents import BadDocument
@@ -29,9 +29,9 @@ SHOWN = 100  #: characters of what is quoted
 def a_day(text: str) -> date:
     """The date; ValueError for anything else."""
     try:
-        return date.fromisoformat(text)
+        return retold.spoken_day(text) or date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no date; write one such as 2026-11-20") from None
+        raise ValueError(f"{text!r} is no date; write `yesterday`, or one such as 2026-11-20") from None
 
 
 @click.command
@@ -49,7 +49,7 @@ def feedback(context: Context, day: date | None, only_show: bool, as_json: bool)
     \b
     Examples:
       dayshift feedback
-      dayshift feedback 2026-11-20
+      dayshift feedback yesterday
       dayshift feedback --show
       dayshift feedback --json | jq '.tasks[] | {task_id, rating}'
     """
@@ -149,7 +149,7 @@ def _lines(found: Feedback) -> Iterator[str]:
 
 def _counts(task: TaskFeedback) -> str:
     rating = "not rated" if task.rating is None else f"rated {task.rating}"
-    said = [f"{len(some)} {words}" for words, some in (("worked", task.worked), ("did not", task.failed)) if some]
+    said = [f"{len(some)} {words}" for words, some in (("worked", task.worked), ("did not work", task.failed)) if some]
     more = _listed(("rule", task.rules), ("remark", task.remarks))
     return ", ".join([rating, *said, *([more] if more else [])])
 

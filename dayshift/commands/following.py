@@ -90,10 +90,21 @@ def overlapping(known: Known, ids: Sequence[str]) -> list[str]:
     for each in found:
         one, other = (each.one, each.other) if each.one in accepted else (each.other, each.one)
         if other not in accepted and known[other].review == "pending":
-            at = f", lines {each.lines}," if each.lines else ""
             end = "git cannot merge the two" if each.clash else "git can merge the two"
-            line = f"{other}, not reviewed yet, changed {inert(each.path)}{at} as {one} did: {end}"
+            line = f"{other}, not reviewed yet, changed {inert(each.place)} as {one} did: {end}"
             lines.setdefault((one, other), line)
+    return list(lines.values())
+
+
+def left_without(known: Known, ids: Sequence[str]) -> list[str]:
+    """Which tasks stay accepted, but changed what went out of the tree with these, a line each."""
+    out = {each for each in ids if not known[each].branch}
+    lines: dict[str, str] = {}
+    for each in overlaps.among(tuple(known.values()), out):
+        went, stays = (each.one, each.other) if each.one in out else (each.other, each.one)
+        if stays not in ids and known[stays].review == "accepted" and not known[stays].branch:
+            what = f"changed {inert(each.place)} as {went} did"
+            lines.setdefault(stays, f"{stays} stays accepted, and {what}: see that it is still there")
     return list(lines.values())
 
 

@@ -1,6 +1,8 @@
 """What several commands look up: the daemon of this home, one task's status; and how they print JSON."""
 
 import json
+import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +24,11 @@ def daemon(home: Home) -> dict[str, Any] | None:
     if not files.is_locked(home.daemon_lock):
         return None
     return {"pid": None, "started_at": None, "rehearsal": None, **(files.read_json(home.daemon_facts) or {})}
+
+
+def terminal_width() -> int | None:
+    """How many columns the person sees; None if the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def task_status(home: Home, task_id: str) -> dict[str, Any]:

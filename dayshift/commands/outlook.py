@@ -1,11 +1,11 @@
 """What `cost` and `check` both tell: where the budgets stand today, and what tasks will probably cost."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from dayshift import files
+from dayshift import files, records
 from dayshift.budgets import elsewhere
 from dayshift.clock import Clock, day_of
 from dayshift.commandline import BAD_INPUT, Context, Failure
@@ -13,7 +13,7 @@ from dayshift.documents import BadDocument
 from dayshift.forecast import Forecast
 from dayshift.home import Home
 from dayshift.model import Task
-from dayshift.money import Pico, from_usd
+from dayshift.money import Pico, from_usd, shown
 from dayshift.other_use import OtherUse
 from dayshift.prices import Prices, load_prices
 from dayshift.prospects import Prospects
@@ -61,6 +61,24 @@ def standing_today(
             account.close()
     phase = phase_of(day, settings.budget, books.mark if books else lambda name: None)
     return standings(settings.budget, books.windows() if books else (), day, cap, phase, taken, project)
+
+
+def spent_before(home: Home, books: Statement | None, task: Task) -> Pico:
+    """What a task that goes on has cost on the days before; nothing of one that begins."""
+    record = records.load_all(home)[0].get(task.id) if books and task.continues else None
+    if books is None or record is None or task.continues is None:
+        return 0
+    days = (day for day in (record.day, *(each.day for each in record.earlier)) if day <= task.continues)
+    lines = (books.task(day, task.id) for day in days)
+    return sum(line.cost + line.reserved for line in lines if line)
+
+
+def worn(tasks: Sequence[Task], spent: Mapping[str, Pico]) -> Iterator[str]:
+    """Which of them go on under a cap of which most is spent."""
+    for task in tasks:
+        if task.max_cost is not None and spent[task.id] * 2 > task.max_cost:
+            rest = f"{shown(max(0, task.max_cost - spent[task.id]))} of {shown(task.max_cost)} is left"
+            yield f"{task.id} goes on under its cap, which holds over all its days: {rest}; raise it if that is short"
 
 
 def likely(task: Task, prices: Prices, past: Sequence[PastTask]) -> Forecast | None:

@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date
 
 import click
 
@@ -16,18 +16,16 @@ from dayshift.commands.retold import Told
 from dayshift.home import Home
 from dayshift.period import Period
 
-DAYS_AGO = {"today": 0, "yesterday": 1}
-
 
 def day_or_period(text: str) -> date | str:
     """The date, or the week or the month as it stands; ValueError for anything else."""
-    if text in DAYS_AGO:
-        return retold.today() - timedelta(days=DAYS_AGO[text])
+    if found := retold.spoken_day(text):
+        return found
     with suppress(ValueError):
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             return date.fromisoformat(text)
         return str(Period.parse(text))
-    cure = "write one such as 2026-11-20, a week such as 2026-W47 or a month such as 2026-11"
+    cure = "write `yesterday`, one such as 2026-11-20, a week such as 2026-W47 or a month such as 2026-11"
     raise ValueError(f"{text!r} is no date; {cure}")
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from dayshift.home import Home
 
 FRESH_SECONDS = 2.0
 ENDING, RECAP_ENDING = "-report.md", "-recap.md"
+MOST_NAMED = 7  #: days, the newest
+DAYS_AGO = {"today": 0, "yesterday": 1}
 _DAY = r"\d{4}-\d\d-\d\d"
 
 
@@ -33,6 +35,11 @@ class Told:
 def today() -> date:
     """The person's own day."""
     return datetime.now(UTC).astimezone().date()
+
+
+def spoken_day(word: str) -> date | None:
+    """The day that `today` or `yesterday` names; None for any other word."""
+    return today() - timedelta(days=DAYS_AGO[word]) if word in DAYS_AGO else None
 
 
 # --- a day -----------------------------------------------------------------------------------------
@@ -114,10 +121,10 @@ def _known(home: Home, rehearsal: bool) -> list[date]:
 
 def _existing(home: Home, rehearsal: bool) -> str:
     """What may be asked for instead, in words."""
-    days = ", ".join(map(str, _known(home, rehearsal)))
+    days = ", ".join(map(str, _known(home, rehearsal)[-MOST_NAMED:]))
     other = ", ".join(map(str, _known(home, not rehearsal)))
     hint = f"; {'real days' if rehearsal else 'rehearsals (--rehearsal)'}: {other}" if other else ""
-    return f"there are: {days or 'none'}{hint}"
+    return f"there are: {days}{hint}" if days else f"`dayshift start FILE` runs a day{hint}"
 
 
 def _path(home: Home, day: date, rehearsal: bool) -> Path:
@@ -146,7 +153,7 @@ def of_period(home: Home, period: str) -> Told:
 
 def _recaps(home: Home) -> str:
     periods = ", ".join(path.name.removesuffix(RECAP_ENDING) for path in sorted(home.results.glob(f"*{RECAP_ENDING}")))
-    return f"; there are: {periods}" if periods else ""
+    return f"; there are: {periods}" if periods else "; `dayshift days` lists the days"
 
 
 # --- files -----------------------------------------------------------------------------------------

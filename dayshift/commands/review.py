@@ -49,7 +49,7 @@ def accept(
     context: Context, tasks: tuple[str, ...], with_dependencies: bool, with_dependents: bool, alone: bool,
     branch: str | None, message: Path | None, undo: bool, force: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Put the changes of each TASK into your tree, uncommitted and unstaged: all of them, or none.
+    """Put the changes of each TASK into your tree, uncommitted and unstaged: each task whole, or not at all.
 
     They are merged with your own uncommitted changes. If the two do not fit together, nothing is changed, and the
     files are named. Several are taken in the order in which they build on each other.
@@ -124,10 +124,14 @@ def _each(home: Home, requests: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _take_back(home: Home, tasks: tuple[str, ...], with_dependents: bool, as_json: bool) -> None:
-    groups = following.taken_back(following.known(home, tasks), tasks, with_dependents)
+    known = following.known(home, tasks)
+    groups = following.taken_back(known, tasks, with_dependents)
     asked = {"kind": "review", "verdict": Review.undo, "of": "accepted", "reason": "", "force": False}
     told = _each(home, [{**asked, "task": group[0], "tasks": group} for group in groups])
-    _print([each for group in groups for each in group], told, Review.undo, as_json, None)
+    ids = [each for group in groups for each in group]
+    _print(ids, told, Review.undo, as_json, None)
+    for line in following.left_without(known, ids):
+        click.echo(line, err=True)
 
 
 def _print(ids: list[str], told: dict[str, list[str]], said: Review, as_json: bool, output: Any) -> None:

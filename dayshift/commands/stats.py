@@ -8,9 +8,9 @@ import click
 from dayshift import tallies
 from dayshift.commandline import Context
 from dayshift.commands import past
-from dayshift.commands.lookup import print_json
+from dayshift.commands.lookup import print_json, terminal_width
 from dayshift.outcomes import Outcome
-from dayshift.tables import aligned, as_csv
+from dayshift.tables import as_csv, folded
 from dayshift.tallies import Tally
 
 USUAL = ("module", "kind", "complexity", "model")
@@ -59,7 +59,9 @@ def stats(
     if as_json:
         return print_json({"notional": notional, **_as_json(tables, found, first, last)})
     if not found:
-        return click.echo(f"no such task is known in {context.home.root}; `dayshift days` lists the days")
+        asked = any([first, last, *wanted.values()])
+        cure = "`dayshift days` lists the days" if asked else "`dayshift start FILE` runs a day of them"
+        return click.echo(f"no {'such ' if asked else ''}task is known in {context.home.root}; {cure}")
     return click.echo("\n".join([*_as_text(tables, found), *(["", past.NOTIONAL] if notional else [])]))
 
 
@@ -72,7 +74,7 @@ def _as_text(tables: Tables, found: list[Outcome]) -> list[str]:
     total, lines = tallies.cells(tallies.of("total", found)), []
     for group, its in tables.items():
         rows = [(group, *tallies.HEADINGS), *map(tallies.cells, its), *([total] if len(its) > 1 else [])]
-        lines += ["", *aligned(rows)]
+        lines += ["", *folded(rows, terminal_width())]
     return lines[1:]
 
 

@@ -23,6 +23,10 @@ class Undecidable(Exception):
     """This cannot be decided about that lesson; the message says why and what to do instead."""
 
 
+class Decided(Undecidable):
+    """It is no proposal, or none any more."""
+
+
 def accept(home: Home, ids: Sequence[str], now: datetime) -> list[Lesson]:
     """Put these proposals in force, all or none."""
     return _decide(home, ids, Status.in_force, now)
@@ -39,7 +43,7 @@ def apply(home: Home, now: datetime) -> list[Lesson]:
     ids = [each.id for each in wishes.waiting if each.id not in wishes.held]
     try:
         return accept(home, ids, now) if ids else []
-    except Undecidable:  # decided by another process since it was looked up
+    except Decided:  # by another process since it was looked up
         return []
 
 
@@ -125,7 +129,7 @@ def _proposal(wishes: Wishes, lesson_id: str) -> Lesson:
     if found:
         return found[0]
     again = "" if lesson_id not in _known(wishes) else f"; `dayshift lessons undo {lesson_id}` takes that back"
-    raise Undecidable(f"{_standing(wishes, lesson_id)}{again}")
+    raise Decided(f"{_standing(wishes, lesson_id)}{again}")
 
 
 def _standing(wishes: Wishes, lesson_id: str) -> str:

@@ -112,17 +112,22 @@ class Effect:
 
 def effect(lesson: Lesson, outcomes: Iterable[Outcome]) -> Effect:
     """What changed with the lesson. Tasks told it count wherever they are now; of others those in its scope."""
-    ended = [each for each in outcomes if each.ended_at]
+    ended = [each for each in outcomes if _came_to_its_end(each)]
     after = [each for each in ended if lesson.id in each.lessons]
     since = lesson.since or min((each.ended_at for each in after if each.ended_at), default=None)
     before = [
         each
         for each in ended
-        if lesson.id not in each.lessons and lesson.scope.matches(each)
+        if lesson.id not in (*each.lessons, *each.late_lessons) and lesson.scope.matches(each)
         and (since is None or (each.ended_at and each.ended_at < since))
     ]  # fmt: skip
     compared = tuple(Comparison(each, _figure(each, before), _figure(each, after)) for each in MEASURES)
     return Effect(lesson.id, len(before), len(after), compared)
+
+
+def _came_to_its_end(task: Outcome) -> bool:
+    """Whether an agent worked on it to an end: what was cancelled, or never begun, is cheap and shows nothing."""
+    return bool(task.ended_at and task.seconds) and task.state != "cancelled"
 
 
 def _figure(measure: Measure, outcomes: Sequence[Outcome]) -> Figure:

@@ -70,11 +70,16 @@ class Scope:
 
     def matches(self, task: Work) -> bool:
         """Whether the lesson is for that task. Upper and lower case are the same."""
-        return not self.by or str(getattr(task, self.by)).casefold() == self.value.casefold()
+        return not self.by or named(getattr(task, self.by)).casefold() == self.value.casefold()
 
     def covers(self, other: "Scope") -> bool:
         """Whether it is for every task that the other is for."""
         return not self.by or (self.by, self.value.casefold()) == (other.by, other.value.casefold())
+
+
+def named(value: str) -> str:
+    """A module, a kind or a complexity as a scope names it: one line without what `Scope.parse` passes over."""
+    return " ".join(clean(value).replace("`", "").split())
 
 
 @dataclass(frozen=True, slots=True)

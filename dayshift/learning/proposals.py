@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from dayshift import files, records
 from dayshift.home import Home
-from dayshift.learning import feedback_files, lesson_file
+from dayshift.learning import feedback_files, lesson_file, lessons
 from dayshift.learning.feedback import Feedback, Remark, Rule, TaskFeedback
 from dayshift.learning.lesson_file import Page
 from dayshift.learning.lessons import Lesson, Scope, Source, Status, folded, identity, tidy
@@ -112,9 +112,8 @@ def _lessons(day: Feedback, said: Iterable[tuple[Rule | Remark, Scope]], pattern
 
 def _home_ground(record: Record | None) -> Scope:
     """Where a rule holds that does not say it: in its task's module, else for its kind, else everywhere."""
-    if record and record.task.module:
-        return Scope("module", record.task.module)
-    return Scope("kind", record.task.kind) if record and record.task.kind else Scope()
+    names = [("module", record.task.module), ("kind", record.task.kind)] if record else []
+    return next((Scope(by, name) for by, value in names if (name := lessons.named(value))), Scope())
 
 
 def _is_a_success(task: TaskFeedback, record: Record) -> bool:

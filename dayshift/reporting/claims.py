@@ -39,7 +39,7 @@ def contradictions(record: Record, changed_files: int | None, summary: str = "")
     passes, worked = _asserted(claim, _PASSES), _asserted(claim, _WORKED)
     found = []
     if passes and failed:
-        exits = ", ".join(f'"{check.subject}" exited {check.exit_code}' for check in failed)
+        exits = ", ".join(f"`{check.subject}` exited {check.exit_code}" for check in failed)
         found.append(f'says "{passes}"; {exits}')
     if worked and changed_files == 0 and not present:
         found.append(f'says "{worked}"; no file changed')

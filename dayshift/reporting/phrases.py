@@ -115,6 +115,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def gist(summary: str) -> str:
+    """The first line that says something: a heading of less than four words does only where there is nothing else."""
+    lines = [line.strip() for line in summary.splitlines() if line.strip()]
+    telling = (line for line in lines if not line.startswith("#") or len(line.split()) > 4)
+    return next(telling, lines[0] if lines else "")
+
+
 def duration(seconds: float) -> str:
     """`under 1 s`, `42 s`, `4 min 07 s`, `1 h 04 min`."""
     if seconds < 1:

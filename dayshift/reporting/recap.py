@@ -1,6 +1,6 @@
 """The recap of a week or a month: gathered, written for a person in Markdown and for machines in JSON.
 
-Joins experience and tallies for what became of the tasks, feedback_files for the person's ratings, lesson_file and
+Joins records, experience and tallies for what became of the tasks, feedback_files for the person's ratings, lesson_file and
 lessons for what was learnt, statement, spending and budgets for the money; recap_facts is what it is made of,
 recap_text how it is shown.
 """
@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from dayshift import experience, spending, tallies
+from dayshift import experience, records, spending, tallies
 from dayshift.budgets import PLAN
 from dayshift.documents import BadDocument
 from dayshift.files import write_atomically, write_json
@@ -40,7 +40,8 @@ def gather(home: Home, books: Statement | None, period: str, today: date | None 
     """
     its = Period.parse(period)
     mark = books.mark("day") if books else None
-    outcomes = experience.gather(home, books, feedback_files.ratings(home))
+    ratings = feedback_files.ratings(home)
+    outcomes = experience.gather(home, books, ratings)
     return Recap(
         period=its, seen=today or (date.fromisoformat(mark) if mark else None),
         tables={account: {kind: books.by(kind, its.first, its.last, account=account) if books else ()
@@ -50,6 +51,7 @@ def gather(home: Home, books: Statement | None, period: str, today: date | None 
                          for text in books.notices(f"milestone:{prefix}{its.kind}:{its}:")) if books else (),
         overruns=tuple(each for each in books.overruns(its.first) if each.day <= its.last) if books else (),
         outcomes=_of(its, outcomes), lessons=_learnt(home, its), before=_before(books, its.before, outcomes),
+        daily=_of(its, experience.day_by_day(records.of_all_days(home), books, ratings)),
     )  # fmt: skip
 
 
@@ -137,7 +139,7 @@ def as_json(recap: Recap) -> dict[str, Any]:
         "notional": _account(recap, "plan"),
         "tasks": {
             "total": tallies.as_json(recap.tally),
-            "by": {group: [tallies.as_json(each) for each in tallies.by(group, recap.outcomes)] for group in EVIDENCE},
+            "by": {group: list(map(tallies.as_json, recap.tallied(group))) for group in EVIDENCE},
         },
         "lessons": [{"date": str(each.day), "id": each.id, "scope": each.scope, "text": each.text}
                     for each in recap.lessons],

@@ -46,6 +46,7 @@ class Recap:
     milestones: tuple[str, ...]
     overruns: tuple[Overrun, ...]
     outcomes: tuple[Outcome, ...]  #: of the tasks whose last day is in it
+    daily: tuple[Outcome, ...]  #: of its days, as their reports have them: a task that went on is on each of its own
     lessons: tuple[Learnt, ...]
     before: Before
 
@@ -71,7 +72,7 @@ class Recap:
     @property
     def empty(self) -> bool:
         """Whether nothing is known of it."""
-        return not self.outcomes and not any(self.total(account).requests for account in spending.ACCOUNTS)
+        return not self.daily and not any(self.total(account).requests for account in spending.ACCOUNTS)
 
     @property
     def cap(self) -> Pico | None:
@@ -89,4 +90,13 @@ class Recap:
     def days(self) -> tuple[date, ...]:
         """Those with a task or with spending."""
         spent = {date.fromisoformat(line.key) for tables in self.tables.values() for line in tables["day"]}
-        return tuple(sorted(spent | {each.day for each in self.outcomes}))
+        return tuple(sorted(spent | {each.day for each in self.daily}))
+
+    def tallied(self, group: str) -> tuple[Tally, ...]:
+        """Its tasks by that group; by the day, each as it stood then."""
+        return tallies.by(group, self.daily if group == "day" else self.outcomes)
+
+    @property
+    def went_on(self) -> bool:
+        """Whether the days have more tasks than the whole, because some went on."""
+        return len(self.daily) > len(self.outcomes)

@@ -48,7 +48,7 @@ def _dearest(recap: Recap) -> dict[str, list[Line]]:
 
 def _became(recap: Recap) -> dict[str, str]:
     """What became of the tasks, by their key in the ledger: `done, accepted, 4 of 5`."""
-    return {f"{each.day}/{each.task_id}": ", ".join(_fate(each)) for each in recap.outcomes}
+    return {f"{each.day}/{each.task_id}": ", ".join(_fate(each)) for each in recap.daily}
 
 
 def _fate(outcome: Outcome) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _spent(recap: Recap) -> dict[date, Pico]:
 
 
 def _days(recap: Recap) -> Iterator[Row]:
-    its, spent = {each.key: each for each in tallies.by("day", recap.outcomes)}, _spent(recap)
+    its, spent = {each.key: each for each in recap.tallied("day")}, _spent(recap)
     for day in recap.days:
         tally, cap = its.get(str(day)) or tallies.of(str(day), ()), recap.day_cap(day)
         cells = dict(zip(tallies.HEADINGS, tallies.cells(tally)[1:], strict=True))
@@ -116,7 +116,7 @@ def _spend(recap: Recap) -> str:
 
 def _fates(recap: Recap) -> str:
     """How many tasks each day had, and in front of them how many were done."""
-    its = {each.key: each for each in tallies.by("day", recap.outcomes)}
+    its = {each.key: each for each in recap.tallied("day")}
     tallied = [its.get(str(day)) for day in recap.days]
     rows = [[each.tasks if each else 0 for each in tallied], [each.done if each else 0 for each in tallied]]
     return bars("tasks a day, and those done", _labels(recap), rows)

@@ -68,6 +68,7 @@ def _task(facts: DayFacts, record: Record) -> dict[str, Any]:
         **{name: getattr(record, name) for name in kept},
         "evasions": len(record.evasions),
         "questions": [_question(record, question) for question in record.questions],
+        "branch": record.branch or None,
         "quarantined": record.in_quarantine,
         "set_aside": [f".dayshift/quarantine/{record.id}-run{run}" for run in record.set_aside],
         "diff": facts.diffs.get(record.id),

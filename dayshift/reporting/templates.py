@@ -15,9 +15,9 @@ from dayshift.reporting import phrases
 
 SHIPPED = Path(__file__).parent.parent / "templates"
 FILTERS: Mapping[str, Any] = MappingProxyType({
-    "plain": markdown.plain, "code": markdown.code, "cell": markdown.cell, "block": markdown.block,
-    "tail": markdown.tail, "is_short": markdown.is_short, "money": shown, "duration": phrases.duration,
-    "counted": phrases.counted, "listed": phrases.listed,
+    "plain": markdown.plain, "prose": markdown.prose, "code": markdown.code, "cell": markdown.cell,
+    "block": markdown.block, "tail": markdown.tail, "is_short": markdown.is_short, "money": shown,
+    "duration": phrases.duration, "counted": phrases.counted, "listed": phrases.listed, "gist": phrases.gist,
 })  # fmt: skip
 
 

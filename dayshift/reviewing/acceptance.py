@@ -57,6 +57,20 @@ def must_be_on_no_branch(project: Repository, record: Record, receipt: Receipt) 
         )
 
 
+def must_be_nowhere(home: Home, record: Record) -> None:
+    """Refused if a call brought it into the tree, or onto a branch, and was cut short before that was noted."""
+    if verdict.changed_nothing(record):
+        return
+    receipt = Receipt(home.receipt(record.id), review.span(record)[1])
+    if receipt.landed or receipt.begun(out=False):
+        raise Refused(
+            f"{record.id} was on its way into your tree, and is there at least by half: `dayshift accept {record.id}` "
+            f"ends that, and then `dayshift accept {record.id} --undo` takes it out"
+        )
+    if receipt.made:
+        must_be_on_no_branch(git.find(Path(record.project)), record, receipt)
+
+
 def _bring_in(home: Home, record: Record, project: Repository, receipt: Receipt, now: datetime) -> None:
     """The changes into the tree. After an edit between two parts, what there was before is not kept again."""
     keepsake = Keepsake(home.keepsake(record.id), review.span(record)[1])

@@ -5,6 +5,7 @@ that dayshift makes. All commits are made apart, and the reference once, if it i
 is no branch or the whole of it.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ from dayshift.reviewing.receipt import Made, Receipt
 from dayshift.reviewing.review import inert
 
 HEADS = "refs/heads/"
+#: Names git would take for a branch and later read as something else: HEAD, a reference, a commit.
+MISLEADING = re.compile(r"@|refs/.*|[A-Z_]*HEAD|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 
 
 def make(home: Home, records: Sequence[Record], name: str, now: datetime, force: bool = False) -> list[str]:
@@ -55,7 +58,7 @@ def _receipt(home: Home, record: Record) -> Receipt:
 
 def _ref(project: Repository, name: str) -> str:
     try:
-        if project.text("check-ref-format", "--branch", name) == name:
+        if not MISLEADING.fullmatch(name) and project.text("check-ref-format", "--branch", name) == name:
             return HEADS + name
     except (GitError, ValueError):
         pass

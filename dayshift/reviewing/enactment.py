@@ -45,6 +45,7 @@ def _done(
     force = bool(asked.get("force"))
     match said:
         case Review.reject:
+            acceptance.must_be_nowhere(home, records[0])
             return verdict.rejected(records[0])
         case Review.undo:
             return _undone(home, records, str(asked.get("of") or ""), now)

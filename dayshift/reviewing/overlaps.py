@@ -145,7 +145,7 @@ def _overlaps(one: Work, other: Work, clashing: Collection[str] | None) -> list[
     met = sorted({*_above(one.edits) & other.edits.keys(), *_above(other.edits) & one.edits.keys()})
     found = [
         Overlap(
-            one.record.id, other.record.id, _shown(path), _in_words(_common(one.edits[path], other.edits[path])), clash
+            one.record.id, other.record.id, _shown(path), _in_words(_named(one.edits[path], other.edits[path])), clash
         )
         for path in both
         if (clash := clashing is None or path in clashing) or _same(one.edits[path], other.edits[path])
@@ -172,6 +172,16 @@ def _common(one: Edit, other: Edit) -> list[Span]:
     if one.found != other.found or "A" in (one.letter, other.letter):
         return []
     return [each for a in one.spans for b in other.spans for each in _met(a, b)]
+
+
+def _named(one: Edit, other: Edit) -> list[Span]:
+    """The lines in both; where there are none, those that stand side by side, which git cannot merge either."""
+    if found := _common(one, other):
+        return found
+    if one.found != other.found or "A" in (one.letter, other.letter):
+        return []
+    pairs = ((a, b) for a in one.spans for b in other.spans if a[1] == b[0] or b[1] == a[0])
+    return [(min(a[0], b[0]), max(a[1], b[1])) for a, b in pairs]
 
 
 def _met(one: Span, other: Span) -> list[Span]:

@@ -5,6 +5,7 @@ differs, and the verdict, which knows whether there is any work.
 """
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from dayshift.model import DiffStat, Record, Steering
 from dayshift.reviewing import takeover, verdict
 
 PLAIN = ("--no-color", "--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short")
+#: Characters that take no room: a reader passes over words made of them, and an agent that is told them does not.
+UNSEEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u3164\uffa0\ufff0-\ufffb"
+                    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")  # fmt: skip
 KIND = {"A": "added", "D": "removed", "M": "changed", "T": "turned into another kind"}
 
 
@@ -96,4 +100,4 @@ def warnings(home: Home, record: Record, found: Sequence[Changed]) -> list[str]:
 def inert(line: str) -> str:
     """One line of an untrusted writer, in which nothing steers a terminal, ends the line or goes unseen."""
     ended = line.removesuffix("\r").replace("\x1b", "^[") + ("^M" if line.endswith("\r") else "")
-    return clean(ended).replace("\n", "\ufffd")
+    return UNSEEN.sub("\ufffd", clean(ended).replace("\n", "\ufffd"))

@@ -12,6 +12,7 @@ from .oracle import during
 from .test_caps import PRICES
 
 USED = {"input": 10_000, "output": 1_000, "cache_read": 0, "cache_write": 0}
+RULE = "Write two lines, never one."
 COST = 10_000 * 3_000_000 + 1_000 * 15_000_000  #: of each request, in pico-USD
 
 
@@ -39,6 +40,8 @@ def test_what_a_day_leaves_goes_on_the_next_day_in_its_session(house: House, mod
     sessions = {each: house.record(each)["session_id"] for each in ("study", "long")}
 
     file = house.home.tasks / "2026-11-21-carry-over.yaml"
+    (house.home.feedback / "2026-11-20.md").write_text(f"study: 2/5\nRule (all): {RULE}\n")
+    assert house.run("lessons", "accept", "--all").code == 0
     written = file.read_bytes()
     assert b"\n  # you rejected what it made, and it is told so: The second line is missing.\n" in written
     kept = json.loads(house.home.facts(date(2026, 11, 20), rehearsal=False).read_text())
@@ -49,6 +52,8 @@ def test_what_a_day_leaves_goes_on_the_next_day_in_its_session(house: House, mod
         done = house.record(each)
         assert (done["state"]["name"], done["day"], done["session_id"]) == ("done", "2026-11-21", session)
     assert "The second line is missing." in model.heard
+    taught = {each: (len(house.record(each)["lessons"]), len(house.record(each)["late_lessons"])) for each in sessions}
+    assert f"- {RULE}" in model.heard and taught == {"study": (0, 1), "long": (0, 1)}
     assert (house.workspace("study") / "repo" / "work.txt").read_text() == "one\ntwo\n"
     costs = spent(house)
     assert (costs["2026-11-20/study"], costs["2026-11-21/study"]) == (2 * COST, 2 * COST)
