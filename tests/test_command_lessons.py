@@ -375,9 +375,7 @@ def test_with_auto_apply_a_file_that_cannot_be_changed_as_meant_is_said_each_tim
 
 
 @pytest.mark.parametrize("module", ["two  words", "orders\n", "`orders`", "a\nb", " ", "a\x1b[2Jb"])
-def test_a_rule_for_a_task_of_any_module_is_accepted_and_told_to_its_likes(
-    home: Home, said: Said, module: str
-) -> None:
+def test_a_rule_for_a_task_of_any_module_is_accepted_and_told_to_its_likes(home: Home, said: Said, module: str) -> None:
     kept(home, "odd", module=module)
     (home.feedback / "2026-11-20.md").write_text("## odd\n\n- Rule: Look twice.\n")
     assert said("lessons", "accept", "--all").stderr == ""

@@ -184,6 +184,8 @@ def test_what_is_in_the_tree_but_was_not_noted_is_not_rejected(shop: Shop, said:
     acceptance.accept(shop.home, worked, NOON)  # killed before the record was marked
     result = said("reject", "a", "--reason", "no")
     assert (result.returncode, "`dayshift accept a` ends that" in result.stderr) == (2, True)
+    cleaned = said("clean", "a", "--force")
+    assert (cleaned.returncode, "`dayshift accept a` ends that" in cleaned.stderr) == (2, True)
     assert kept(shop.home).review == "pending"
     assert [said(*words).returncode for words in (("accept", "a"), ("accept", "a", "--undo"))] == [0, 0]
     assert (said("reject", "a", "--reason", "no").returncode, shop.status()) == (0, [""])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from time import perf_counter
 
 import pytest
 from hypothesis import example, given, settings
@@ -432,6 +433,13 @@ def test_every_word_is_in_exactly_one_place_with_its_line(pieces: list[str]) -> 
     for word in (f"w{number}x" for number, each in enumerate(pieces) if each == "W"):
         assert places(found, word) == [next(number for number, row in enumerate(rows, 1) if word in row)]
     assert all(task.rating in (None, 1, 2, 3, 4, 5) for task in found.tasks)
+
+
+@pytest.mark.parametrize("unit", ["5 ", "5/5 ", "*", "_", "([", "`", "- 4 "])
+def test_a_pasted_line_of_numbers_or_marks_is_read_at_once(unit: str) -> None:
+    begin = perf_counter()
+    assert read(f"task-001: {unit * 4000}").file == "feedback/2026-11-20.md"
+    assert perf_counter() - begin < 2
 
 
 @settings(max_examples=100)

@@ -133,6 +133,13 @@ def test_any_encoding_is_read(home: Home, data: bytes) -> None:
     assert feedback_files.ratings(home) == {(DAY, "task-001"): 3}
 
 
+def test_a_rule_of_an_older_editor_keeps_its_letters(home: Home) -> None:
+    written(home, "Rule: Grüße prüfen.\n".encode("latin-1") + "Rule: Straße prüfen.\n".encode())
+    (found,) = feedback_files.read_all(home)
+    (task,) = found.tasks
+    assert [each.text for each in task.rules] == ["Grüße prüfen.", "Straße prüfen."]
+
+
 def test_of_a_file_that_is_too_long_the_beginning_is_read_and_this_is_said(home: Home) -> None:
     written(home, "task-001: 3\n\n" + "x" * files.SIZE_LIMIT)
     (found,) = feedback_files.read_all(home)

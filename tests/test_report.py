@@ -240,6 +240,13 @@ def test_a_failed_card_shows_exit_codes_and_the_end_of_the_output() -> None:
     assert "attempt 2, 3 runs" in text
 
 
+def test_what_the_person_turned_down_does_not_need_them_any_more() -> None:
+    day = rich_day()
+    settled = replace(day, records=tuple(replace(each, review="rejected") for each in day.records))
+    assert "**task-3** failed" in section(render_markdown(day), "Needs you")
+    assert "task-3" not in section(render_markdown(settled), "Needs you")
+
+
 def test_contradictions_stand_under_the_claim() -> None:
     text = card(render_markdown(rich_day()), "task-3")
     claim = text.index("**The agent claims**, unchecked: `I wrote the document. All tests pass now.`")

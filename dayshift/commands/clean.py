@@ -12,6 +12,8 @@ from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import print_json
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.reviewing import acceptance
+from dayshift.reviewing.passage import Refused
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -104,8 +106,11 @@ def _remove(home: Home, record: Record, dry_run: bool) -> Removed:
         return Removed(record.id, freed, places, None)
     try:
         if record.review == "pending" and not record.rehearsal:
+            acceptance.must_be_nowhere(home, record)
             salvaged = disposal.salvage(home, record)
         disposal.discard(home, record)
+    except Refused as refused:
+        raise Failure(str(refused)) from refused
     except (disposal.Unsaved, OSError) as error:
         raise Failure(f"{record.id} was not removed: {error}", BAD_ENVIRONMENT) from error
     if left := disposal.belongings(home, record.id):

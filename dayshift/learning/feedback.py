@@ -93,6 +93,9 @@ class _Shelf:
     remarks: list[Remark] = field(default_factory=list)
 
 
+MOST_IN_A_ROW = 20  #: what has more is a table of numbers
+
+
 class _Sorting:
     """Puts each piece where it belongs."""
 
@@ -100,6 +103,7 @@ class _Sorting:
         self._mentions = mentions
         self._shelves: dict[str | None, _Shelf] = {}
         self.lost: list[Remark] = []
+        self._in_a_row = 0  #: ratings, each in what stood behind the one before
 
     def shelf(self, task: str | None) -> _Shelf:
         """What was said of that task; None is the day."""
@@ -153,9 +157,13 @@ class _Sorting:
     def _rated(self, task: str | None, given: ratings.Given, whole: str, line: int) -> None:
         if why := FOR_NOBODY if task is None else self._refused(task, given.value, line):
             self.lost.append(Remark(whole, line, why))
+        elif given.rest and self._in_a_row == MOST_IN_A_ROW:
+            self.lost.append(Remark(given.rest, line, ratings.WHY))
         elif given.rest:
             offset = whole.rfind(given.rest)
+            self._in_a_row += 1
             self._prose(Piece(Place(task), given.rest, line + whole.count("\n", 0, max(offset, 0))))
+            self._in_a_row -= 1
 
     def _refused(self, task: str, value: int | None, line: int) -> str:
         """Take the rating; why not, if it cannot be taken."""

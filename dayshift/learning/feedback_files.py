@@ -96,8 +96,17 @@ def _bytes(path: Path) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    return "\n".join(map(_line, data.removeprefix(b"\xef\xbb\xbf").split(b"\n")))
+
+
+def _line(data: bytes) -> str:
+    """The line; what is no UTF-8 is mostly of an older editor, and its words may be told to agents."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
 
 
 # --- preparing -------------------------------------------------------------------------------------

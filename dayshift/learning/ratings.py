@@ -39,7 +39,7 @@ _OF = r"\s*\(?\s*(?:/|(?:out\s+)?of|von|aus)\s*(?P<scale>[0-9]{1,4}|five|ten|fü
 _UNIT = rf"\s*-?\s*(?P<unit>stars?|sternen?|stern|[{_FULL}]\ufe0f?)"
 _MORE = re.compile(r"[ \t]*(?:-|\u2013|—|/|or|oder|to|bis)[ \t]*(?:[0-9]|one|two|three|four|five)\b", re.IGNORECASE)
 _END = r"(?![\w%])"
-_OPENING = r"[\s*_`~(\[]*(?:[-\u2013—]\s+)?[\s*_`~(\[]*"
+_OPENING = r"[\s*_`~(\[]*+(?:[-\u2013—]\s+[\s*_`~(\[]*+)?"
 _LEADING = re.compile(
     rf"{_OPENING}(?:{_SYMBOLS}|{_NUMBER}{_END}(?:{_OF})?(?:{_UNIT}{_END})?(?:[+-](?=$|[\s,;.)]))?)", re.IGNORECASE
 )

@@ -1,8 +1,8 @@
 """The recap of a week or a month: gathered, written for a person in Markdown and for machines in JSON.
 
-Joins records, experience and tallies for what became of the tasks, feedback_files for the person's ratings, lesson_file and
-lessons for what was learnt, statement, spending and budgets for the money; recap_facts is what it is made of,
-recap_text how it is shown.
+Joins records, experience and tallies for what became of the tasks, feedback_files for the person's ratings,
+lesson_file and lessons for what was learnt, statement, spending and budgets for the money; recap_facts is what it is
+made of, recap_text how it is shown.
 """
 
 import re

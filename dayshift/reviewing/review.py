@@ -18,8 +18,10 @@ from dayshift.reviewing import takeover, verdict
 
 PLAIN = ("--no-color", "--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short")
 #: Characters that take no room: a reader passes over words made of them, and an agent that is told them does not.
-UNSEEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u3164\uffa0\ufff0-\ufffb"
-                    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")  # fmt: skip
+UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u206f\u3164\uffa0\ufff0-\ufffb"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 KIND = {"A": "added", "D": "removed", "M": "changed", "T": "turned into another kind"}
 
 
