@@ -18,10 +18,10 @@ from dayshift import (
     alerts,
     claude_code,
     daybook,
-    decisions,
     git,
     inbox,
     records,
+    schedule,
     script,
     stand_ins,
     visits,
@@ -360,7 +360,7 @@ class Daemon:
         self._desk.refresh(self._orchestrator.records.values(), self._orchestrator.activity)
         self._desk.say(f"report: {await self._dusk.end()}")
         day, known = self._orchestrator.day, self._orchestrator.records.values()
-        return decisions.exit_code(decisions.at_issue(known, day.date if day else None, self._found))
+        return schedule.exit_code(schedule.at_issue(known, day.date if day else None, self._found))
 
     def _facts(self) -> DayFacts:
         """What the report of the day at hand says now."""

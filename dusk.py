@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from dayshift import closing, decisions
+from dayshift import closing, schedule
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.day_facts import DayFacts
@@ -42,7 +42,7 @@ class Dusk:
 
     def _due(self) -> bool:
         now, known = self._clock.now().astimezone(self._timezone), self._known()
-        before, self._over = self._over, not known or decisions.over(known)
+        before, self._over = self._over, not known or schedule.over(known)
         hour = datetime.combine(now.date(), self._report_at, now.tzinfo)
         began = any(record.created_at < hour for record in known)  # what begins after it is told at its end
         late = began and now >= hour and self._late_on != now.date()

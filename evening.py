@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from ahead import ahead
-from dayshift import daybook, decisions, files, git, records, steering, timeline, workspace
+from dayshift import daybook, files, git, records, schedule, steering, timeline, workspace
 from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.home import Home
 from dayshift.model import Closing, DiffStat, Record, Steering
@@ -37,7 +37,7 @@ def gather(
     layers, diffs = _layers(mine), _diffs(mine)
     fenced = NO_SANDBOX not in layers
     by_task = _rows(ledger.by("task", file_day=day), f"{day}/")
-    ended = max((r.state.since for r in mine), default=None) if decisions.over(mine) else None
+    ended = max((r.state.since for r in mine), default=None) if schedule.over(mine) else None
     history = timeline.read(home, day, rehearsal)
     estimates, tomorrow = ahead(home, treasury, mine, known, timezone)
     return DayFacts(

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from dayshift import alerts, decisions, fleet, intake, refusals, verification, visits
+from dayshift import alerts, decisions, fleet, intake, refusals, schedule, verification, visits
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.events import (
@@ -143,7 +143,7 @@ class Orchestrator:
 
     def _tell_when_over(self) -> None:
         """Say once that the day is over and the program waits for another file."""
-        over = bool(self.records) and decisions.over(self.records.values())
+        over = bool(self.records) and schedule.over(self.records.values())
         if over and not self._told_over and not self._stopping:
             self._desk.say("every task has ended or rests; `dayshift start FILE` hands over more, Ctrl-C ends")
         self._told_over = over
@@ -153,7 +153,7 @@ class Orchestrator:
             return True
         if not self._queue.empty() or self._at_work():
             return False
-        return self._stopping or (once and bool(self.records) and decisions.over(self.records.values()))
+        return self._stopping or (once and bool(self.records) and schedule.over(self.records.values()))
 
     def _at_work(self) -> list[Record]:
         """What still has a process; a verification that was stopped has none and is made anew by the next daemon."""
@@ -288,13 +288,11 @@ class Orchestrator:
         for record in self._reception.due(self.records, now):
             self._become(record)
         for record in list(self.records.values()):
-            changed = decisions.awake(record, self.records, now, new_day) or decisions.hopeless(
-                record, self.records, now
-            )
+            changed = schedule.awake(record, self.records, now, new_day) or schedule.hopeless(record, self.records, now)
             if changed:
                 self._become(changed)
         slots = self._max_agents - len(self._at_work())
-        for record in decisions.startable(self.records, slots, now):
+        for record in schedule.startable(self.records, slots, now):
             self._become(decisions.begun(record, self._new_session(), now))
 
     def _limit(self, limit: Limit) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from dayshift import decisions
+from dayshift import schedule
 from dayshift.forecast import Forecast
 from dayshift.markdown import clean
 from dayshift.model import Record
@@ -51,7 +51,7 @@ def why(record: Record, known: Mapping[str, Record]) -> str:
 
 
 def _behind(record: Record, known: Mapping[str, Record]) -> str:
-    needed = [f"{each}, which is {known[each].state.name}" for each in decisions.unmet(record, known) if each in known]
+    needed = [f"{each}, which is {known[each].state.name}" for each in schedule.unmet(record, known) if each in known]
     return f"it waits for {', '.join(needed)}" if needed else record.state.reason or "its turn did not come"
 
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from dayshift import decisions
+from dayshift import schedule
 from dayshift.states import (
     Cancelled,
     Done,
@@ -182,13 +182,13 @@ def test_what_was_verified_at_the_stop_is_verified_anew() -> None:
     ],
 )
 def test_the_exit_code_says_how_the_day_went(states: list[State], code: int) -> None:
-    assert decisions.exit_code([record(state) for state in states]) == code
+    assert schedule.exit_code([record(state) for state in states]) == code
 
 
 def test_the_exit_code_is_of_the_day_at_hand_and_of_what_changed() -> None:
     old = replace(record(Failed(NINE, "red")), day=TODAY - timedelta(days=1))
     before = {(old.id, old.state)}
-    assert decisions.at_issue([old], TODAY, before) == []
-    assert decisions.at_issue([old], old.day, before) == [old]
+    assert schedule.at_issue([old], TODAY, before) == []
+    assert schedule.at_issue([old], old.day, before) == [old]
     again = replace(old, state=Failed(NINE + HOUR, "red"))
-    assert decisions.at_issue([again], TODAY, before) == [again]
+    assert schedule.at_issue([again], TODAY, before) == [again]

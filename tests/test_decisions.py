@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift import decisions, fleet
+from dayshift import decisions, fleet, schedule
 from dayshift.decisions import LATER
 from dayshift.events import AttachAsked, Event, Opened, Order, Ordered, StopAsked, Tick
 from dayshift.limits import MARGIN, SOONEST, Kind, Limit
@@ -56,7 +56,7 @@ def known(**states: State) -> dict[str, Record]:
 @pytest.mark.parametrize("slots", [-1, 0, 1, 2, 3, 9])
 def test_never_more_start_than_there_are_slots(slots: int) -> None:
     three = known(a=queued(), b=queued(), c=queued())
-    assert len(decisions.startable(three, slots, NOW)) == min(max(slots, 0), 3)
+    assert len(schedule.startable(three, slots, NOW)) == min(max(slots, 0), 3)
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_never_more_start_than_there_are_slots(slots: int) -> None:
     ids=str,
 )
 def test_only_what_is_queued_and_due_starts(state: State, starts: bool) -> None:
-    assert bool(decisions.startable(known(a=state), 1, NOW)) == starts
+    assert bool(schedule.startable(known(a=state), 1, NOW)) == starts
 
 
 def test_of_equal_priority_the_first_in_the_file_starts_first() -> None:
-    ready = decisions.startable(known(z=queued(), a=queued(), m=queued()), 2, NOW)
+    ready = schedule.startable(known(z=queued(), a=queued(), m=queued()), 2, NOW)
     assert [each.id for each in ready] == ["z", "a"]
 
 
 def test_a_dependency_that_is_unknown_is_not_done() -> None:
     alone = record(queued(), task=task("a", "ghost"))
-    assert decisions.unmet(alone, {"a": alone}) == ["ghost"]
-    assert decisions.hopeless(alone, {"a": alone}, NOW) is None
+    assert schedule.unmet(alone, {"a": alone}) == ["ghost"]
+    assert schedule.hopeless(alone, {"a": alone}, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_dependency_that_is_unknown_is_not_done() -> None:
 )
 def test_what_a_dependency_becomes_decides_whether_to_hope(dependency: State, becomes: str | None) -> None:
     waits = record(queued(), task=task("b", "a"))
-    after = decisions.hopeless(waits, {**known(a=dependency), "b": waits}, NOW)
+    after = schedule.hopeless(waits, {**known(a=dependency), "b": waits}, NOW)
     assert (label(after.state) if after else None) == becomes
     if after and becomes == "failed":
         assert after.state.reason == f"a, which it depends on, was {dependency.name}"
@@ -178,7 +178,7 @@ def test_forgiven_attempts_do_not_count_towards_a_halt(blocked: int, forgiven: i
 @pytest.mark.parametrize("why", list(ParkReason))
 def test_a_day_is_over_when_only_the_person_can_go_on(why: ParkReason) -> None:
     rests = {ParkReason.cap, ParkReason.stop, ParkReason.credit, ParkReason.authentication, ParkReason.stuck}
-    assert decisions.over([record(Parked(NINE, why, until=NOW))]) is (why in rests)
+    assert schedule.over([record(Parked(NINE, why, until=NOW))]) is (why in rests)
 
 
 def test_the_fleet_goes_on_one_after_the_other_and_nobody_earlier_than_it_was_to() -> None:

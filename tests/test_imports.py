@@ -19,7 +19,7 @@ LEAVES = {
 JOINS = {
     "carry_over": {"plan", "settings", "yaml_text"},
     "prospects": {"advice", "experience", "forecast", "plan", "prices", "statement"},
-    "tomorrow": {"decisions", "forecast", "standing"},
+    "tomorrow": {"schedule", "forecast", "standing"},
     "audit": {"git", "made_refs", "manifest", "steering", "workspace"},
     "bill": {"usage"},
     "budgets": {"settings"},
@@ -35,6 +35,7 @@ JOINS = {
     "disposal": {"git", "records", "workspace"},
     "decisions": {"visits"},
     "fleet": {"decisions"},
+    "schedule": {"decisions"},
     "intake": {"decisions"},
     "exchange": {"gate", "meter", "second_sight"},
     "gateway": {"exchange", "gate", "meter", "second_sight", "tunnel"},
