@@ -27,4 +27,4 @@ histories: setup
 	@DAYSHIFT_HISTORIES=$${DAYSHIFT_HISTORIES:-10000} $(PYTHON) -m pytest -p no:xdist -s tests/test_histories_of_money.py
 
 bench: setup
-	@for each in ledger guard sandbox gateway commands daemon dialogue transcripts; do $(PYTHON) -m bench.$$each || exit 1; done
+	@for each in ledger guard sandbox gateway commands evening daemon dialogue transcripts; do $(PYTHON) -m bench.$$each || exit 1; done

@@ -71,27 +71,31 @@ def seconds(argv: Sequence[str | Path], folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def main() -> None:
+def compare(home: Home, commands: Sequence[Sequence[str]], runs: int) -> None:
     """Measure all in turns, so that whatever else the machine does meets each of them alike."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=20, help="processes of each kind")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        home = Home(Path(name))
-        fill(home)
-        calls = {"floor: python -c pass": [sys.executable, "-c", "pass"]}
-        calls |= {" ".join(words): [sys.executable, str(PROGRAM), "--home", name, *words] for words in COMMANDS}
-        taken: dict[str, list[float]] = {call: [] for call in calls}
-        for argv in calls.values():
-            seconds(argv, home.root)  # the first run compiles
-        for _ in range(given.runs):
-            for call, argv in calls.items():
-                taken[call].append(seconds(argv, home.root))
+    calls: dict[str, list[str]] = {"floor: python -c pass": [sys.executable, "-c", "pass"]}
+    calls |= {" ".join(words): [sys.executable, str(PROGRAM), "--home", str(home.root), *words] for words in commands}
+    taken: dict[str, list[float]] = {call: [] for call in calls}
+    for argv in calls.values():
+        seconds(argv, home.root)  # the first run compiles
+    for _ in range(runs):
+        for call, argv in calls.items():
+            taken[call].append(seconds(argv, home.root))
     floor = statistics.median(taken["floor: python -c pass"])
     for call, times in taken.items():
         middle = statistics.median(times)
         figures = f"median {middle * 1e3:5.0f} ms   max {max(times) * 1e3:5.0f} ms"
         print(f"{call:24} {figures}   {middle / floor:5.1f} times the floor")
+
+
+def main() -> None:
+    """Fill a home and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=20, help="processes of each kind")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        fill(Home(Path(name)))
+        compare(Home(Path(name)), COMMANDS, given.runs)
 
 
 if __name__ == "__main__":
