@@ -123,14 +123,15 @@ PATHS = strategies.text(string.ascii_letters + "é世 '\"#:,[]{}&*!|>%@`-", min_
 HOSTILE = strategies.text(strategies.characters(exclude_categories=["Cs"]), max_size=60) | strategies.text(
     " \n\t:#-'\"|>{}[],&*!%@`\\a\r\x85\u2028\ufeff\x00", max_size=40
 )
+ONE_LINE = HOSTILE.map(lambda text: " ".join(text.split()))
 TASKS = strategies.builds(
     Task,
     id=strategies.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True).filter(
         lambda each: each != "daemon" and not each.endswith("-answer")
     ),
-    name=HOSTILE.map(lambda text: " ".join(text.split())).filter(bool),
+    name=ONE_LINE.filter(bool),
     description=HOSTILE.filter(lambda text: bool(text.strip())),
-    model=HOSTILE.filter(bool), module=HOSTILE, kind=HOSTILE, complexity=strategies.sampled_from(Complexity),
+    model=HOSTILE.filter(bool), module=ONE_LINE, kind=ONE_LINE, complexity=strategies.sampled_from(Complexity),
     context_files=strategies.tuples(PATHS), deliverables=strategies.lists(PATHS, max_size=3).map(tuple),
     priority=strategies.integers(1, 9), max_cost=strategies.none() | strategies.integers(10**10, 10**18),
     timeout_minutes=strategies.integers(1, 1440), max_attempts=strategies.integers(1, 10),
