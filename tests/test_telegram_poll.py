@@ -164,6 +164,8 @@ async def test_what_is_said_is_heard_once_though_requests_fail(api: BotApi, list
             api.fails(fault, times=2)
             said.append(api.says(ME, ME, str(number))["update_id"])
             await api.comes(lambda: listener.heard == said and not api.failing)
+            said.append(api.says(ME, ME, f"{number} again")["update_id"])  # heard, no request is left that fails
+            await api.comes(lambda: listener.heard == said)
     assert listener.told == []  # a hiccup is nobody's concern
 
 

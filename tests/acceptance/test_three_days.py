@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .conftest import BuildHouse
 from .house import House, left_behind
 from .oracle import Oracle
@@ -47,6 +49,7 @@ def lesson(house: House) -> dict[str, Any]:
     return dict(only)
 
 
+@pytest.mark.long
 def test_feedback_changes_the_next_day_and_can_be_taken_back(build: BuildHouse, cli: Path) -> None:
     house = build()
     with Oracle({"careless": CARELESS, "careful": CAREFUL}).serving() as oracle:
