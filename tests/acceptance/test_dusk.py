@@ -26,7 +26,7 @@ def test_a_daemon_that_died_and_the_end_of_the_day_are_told_once_with_report_and
     results = house.home.results
     names = ("2026-11-20-rehearsal-report.md", "2026-11-20-rehearsal-day.png")
     assert sent == [(results / name).read_bytes() for name in names]
-    assert f"![Spend and tasks over the day]({names[1]})" in house.report()
+    assert f"[{names[1]}]({names[1]})" in house.report()
     assert left_behind(house) == []
 
 
