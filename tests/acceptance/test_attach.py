@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pexpect
+import pytest
 
 from .conftest import BuildHouse
 from .house import ROOT, House, left_behind, until, untouched
@@ -73,6 +74,7 @@ def spent(house: House) -> list[tuple[Any, ...]]:
     return house.query("SELECT task, count(*), sum(cost) FROM request WHERE cost IS NOT NULL GROUP BY task")
 
 
+@pytest.mark.long
 def test_a_person_works_in_a_session_leaves_it_comes_back_and_is_killed_there(build: BuildHouse) -> None:
     """Everything round the session is as ever: sandbox, guard, ledger, audit. It ends with whoever shows it."""
     house = build(tracked={".claude/settings.json": json.dumps(PLANTED)})

@@ -99,6 +99,7 @@ def sum_of(house: House) -> int:
         return sum(line.cost for line in Statement(ledger.connection).by("day"))
 
 
+@pytest.mark.long
 def test_three_agents_at_once_never_pass_the_days_cap(observed: House, model: Model) -> None:
     house = observed
     house.environment["DAYSHIFT_AGENT__MAX_OUTPUT_TOKENS"] = "8000"

@@ -69,6 +69,7 @@ def test_a_run_outlives_its_daemon_and_is_adopted_twice(real: House, model: Mode
     sound(real, model)
 
 
+@pytest.mark.long
 def test_a_question_outlives_its_daemon(real: House, model: Model) -> None:
     model.plays(real.workspace("worker"), [
         {"ask": {"question": "Which size?", "options": ["20", "50"]}},
