@@ -91,7 +91,7 @@ def proposed(home: Home) -> dict[str, str]:
 def told(home: Home, module: str = "orders") -> str:
     """All that an agent of a task of that module would be told."""
     task = Task("next", "Next", "words", "sonnet", module=module)
-    lessons = teaching.told(home, task, [], 4000)
+    lessons = teaching.chosen(lesson_file.read(home).lessons, task, {}, 4000)
     places = instructions.Places(home.workspace("next"))
     return instructions.render(task, {}, instructions.read_documents(home), places, lessons=teaching.rendered(lessons))
 

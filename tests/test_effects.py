@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from dayshift.home import Home
-from dayshift.learning.effects import Effect, Verdict, effect
+from dayshift.learning import lesson_file
+from dayshift.learning.effects import Effect, Verdict, effect, verdicts
 from dayshift.learning.lessons import Lesson, Scope, Status
-from dayshift.learning.teaching import by_use, chosen, one_line, rendered, told
+from dayshift.learning.teaching import by_use, chosen, one_line, rendered
 from dayshift.model import Task
 from dayshift.money import PICO_PER_USD
 from dayshift.outcomes import Outcome
@@ -169,17 +170,17 @@ def test_a_lesson_is_told_whole_or_not_and_the_limit_counts_what_is_rendered() -
     assert chosen([long], TASK, {}, 31) == ()
 
 
-def test_the_home_is_asked_anew_each_time_and_the_numbers_decide_the_order(tmp_path: Path) -> None:
+def test_the_numbers_decide_the_order_of_what_stands_in_the_file(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.learning.mkdir()
-    assert told(home, TASK, [], 4000) == ()
     home.lessons.write_text(
         "- For all\n  - id: aaa\n  - since: 2026-11-21T07:00:00Z\n\n"
         "- For orders\n  - scope: module orders\n  - id: bbb\n"
     )
-    assert [each.id for each in told(home, TASK, [], 4000)] == ["bbb", "aaa"]
-    outcomes = [*before(3, 3, 3), *after(5, 5, 5)]
-    assert [each.id for each in told(home, TASK, outcomes, 4000)] == ["aaa", "bbb"]
+    lessons = lesson_file.read(home).lessons
+    assert [each.id for each in chosen(lessons, TASK, {}, 4000)] == ["bbb", "aaa"]
+    found = verdicts(lessons, [*before(3, 3, 3), *after(5, 5, 5)])
+    assert [each.id for each in chosen(lessons, TASK, found, 4000)] == ["aaa", "bbb"]
 
 
 def test_a_task_that_was_cancelled_or_never_begun_is_on_no_side() -> None:

@@ -1,28 +1,21 @@
 """What an agent is told of the lessons: those for its task, most useful first, within a limit of characters.
 
-Joins lesson_file for the lessons, effects for their use, and proposals for those that wait.
+Joins effects for the use of lessons, and proposals for those that wait.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from dayshift.clock import rfc3339
 from dayshift.home import Home
-from dayshift.learning import lesson_file, proposals
-from dayshift.learning.effects import Verdict, verdicts
+from dayshift.learning import proposals
+from dayshift.learning.effects import Verdict
 from dayshift.learning.lessons import BREADTH, Lesson, Work, folded
 from dayshift.markdown import clean
-from dayshift.outcomes import Outcome
 
 #: The most useful first: what helped before what nobody can tell of, that before what did harm …
 USE = (Verdict.helpful, Verdict.unclear, Verdict.unhelpful)
 _OPENING = re.compile(r"^(\d{1,9}(?=[.)])|(?=#{1,6}(?:\s|$)|[-+*](?:\s|$)|[-*_]{3}|`{3}|~{3}|[<>]))")
-
-
-def told(home: Home, task: Work, outcomes: Sequence[Outcome], max_characters: int) -> tuple[Lesson, ...]:
-    """The lessons in force for that task, most useful first; each whole or not at all."""
-    lessons = lesson_file.read(home).lessons
-    return chosen(lessons, task, verdicts((each for each in lessons if each.is_told), outcomes), max_characters)
 
 
 def chosen(
