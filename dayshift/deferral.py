@@ -1,0 +1,35 @@
+"""Answers to deferred questions on their way back: a CLI that resumes asks its hook anew, and may not hear the answer.
+
+The hook's answer is lost if the daemon dies in that instant; the CLI then tells the model of an error and works on.
+The conversation of the next request shows which it was. So this joins the tool names of claude_code.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dayshift import claude_code
+
+ERROR = "<tool_use_error>"  #: what the CLI's own refusals begin with
+
+
+def arrived(body: bytes) -> bool:
+    """Whether the last question in a request's conversation stands there with a result that is no error."""
+    blocks = list(_blocks(json.loads(body).get("messages", ())))
+    asked = [each.get("id") for each in blocks if _is_question(each)]
+    results = [each for each in blocks if each.get("type") == "tool_result" and asked]
+    return any(each.get("tool_use_id") == asked[-1] and not _is_error(each) for each in results)
+
+
+def _blocks(messages: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    for message in messages:
+        if isinstance(message["content"], list):
+            yield from message["content"]
+
+
+def _is_question(block: Mapping[str, Any]) -> bool:
+    return block.get("type") == "tool_use" and block.get("name") == claude_code.QUESTION_TOOL
+
+
+def _is_error(block: Mapping[str, Any]) -> bool:
+    return bool(block.get("is_error")) or ERROR in json.dumps(block.get("content"))
