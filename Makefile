@@ -1,5 +1,5 @@
 # What a contributor and CI run. `make demo` and `make test` work on a fresh machine: they set everything up first.
-.PHONY: setup demo test long check bench histories
+.PHONY: setup demo test long check bench histories torture
 
 PYTHON = .venv/bin/python
 # Compiled modules are kept: the tests start hundreds of interpreters.
@@ -24,7 +24,11 @@ check: setup
 	@$(PYTHON) -m pytest -p no:xdist tests/test_imports.py
 
 histories: setup
-	@DAYSHIFT_HISTORIES=$${DAYSHIFT_HISTORIES:-10000} $(PYTHON) -m pytest -p no:xdist -s tests/test_histories_of_money.py
+	@DAYSHIFT_HISTORIES=$${DAYSHIFT_HISTORIES:-10000} $(PYTHON) -m pytest -p no:xdist -s tests/test_histories_of_money.py tests/test_days_of_odd_clocks.py
 
 bench: setup
 	@for each in ledger guard sandbox gateway commands evening daemon dialogue transcripts; do $(PYTHON) -m bench.$$each || exit 1; done
+
+# Every option of `python -m torture --help`, e.g. make torture TORTURE="--seed 4711 --kills 100".
+torture: setup
+	@$(PYTHON) -m torture $(TORTURE)

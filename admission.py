@@ -13,6 +13,7 @@ from dayshift.booking import Admitted, Refused, Reservation, Waiting
 from dayshift.budgets import PLAN, Subject, called, phase_window, spent_up, windows
 from dayshift.clock import Clock
 from dayshift.events import Active, CapReached, Event
+from dayshift.failpoints import passing
 from dayshift.hold import Hold
 from dayshift.meter import Refusal, UsageReader
 from dayshift.model import Doubtful, Record, Usage
@@ -147,6 +148,7 @@ class Admission:
 
     async def _give_back(self, booking: asyncio.Future[Admitted | Waiting | Refused]) -> None:
         if isinstance(outcome := await booking, Admitted):
+            passing("money.unasked")
             await self.void(outcome.id)
 
     async def _unasked(self, task: asyncio.Task[None]) -> None:

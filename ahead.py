@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
@@ -112,8 +113,9 @@ def carried(home: Home, settings: Settings, treasury: Treasury, facts: DayFacts)
 
 def _own_cap(home: Home, day: date) -> Pico | None:
     """The cap that the day file itself named."""
-    kept = files.read_json(home.day_facts) or {}
-    known = records.day_from_json(kept["day"]) if "day" in kept else None
+    known = None
+    with suppress(files.Unusable):  # told when it is needed to go on; a report does without
+        known, _ = records.kept_day(home)
     return known.max_cost if known and known.date == day else None
 
 

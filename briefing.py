@@ -1,6 +1,6 @@
 """What a run of a task is told: the whole task and its lessons at first, later only what is new."""
 
-from dayshift import decisions, git, guidance, instructions, workspace
+from dayshift import git, guidance, instructions, setbacks, workspace
 from dayshift.documents import BadDocument
 from dayshift.home import Home
 from dayshift.learning import teaching
@@ -16,7 +16,7 @@ def brief(home: Home, tutor: Tutor, record: Record, project: git.Repository, bas
     said = guidance.prompt(record)
     try:
         if resuming:
-            earlier = record.say if record.say is not None or said else decisions.GO_ON
+            earlier = record.say if record.say is not None or said else setbacks.GO_ON
             return "\n\n".join(filter(None, [earlier, _late(tutor, record) if earlier else "", said]))
         whole = _whole(home, tutor, record, project, base)
     except BadDocument as error:

@@ -1,17 +1,22 @@
 """The counter: requests of the other commands, and of the person over Telegram, each taken in once and obeyed."""
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from caretaker import Caretaker
 from dayshift import guidance, inbox, records
 from dayshift.clock import Clock
 from dayshift.events import AttachAsked, Event, Guided, HandedIn, Order, Ordered, StopAsked
 from dayshift.home import Home
 from dayshift.model import Guidance, Record
+from departure import Departure
 from handover import Handover, Reply
 
+TURN_SECONDS = 0.05  #: how long requests are taken in until others have their turn
+TIDY_SECONDS = 60.0
 TERMINAL = r"[A-Za-z0-9][A-Za-z0-9+._-]{0,63}"  #: what TERM may say
 
 
@@ -22,19 +27,23 @@ class Obeying(Protocol):
 
     def put(self, event: Event) -> None: ...
 
-    def abandon(self) -> None: ...
-
 
 class Counter:
     """Serves the inbox of one home. What cannot be read is answered so; nothing in a request can end the daemon."""
 
     def __init__(
         self, home: Home, clock: Clock, orchestrator: Obeying, handover: Handover, reply: Reply,
-        write_report: Callable[[], Path], doubt: Callable[[], None],
+        write_report: Callable[[], Path], doubt: Callable[[], None], departure: Departure,
+        caretaker: Caretaker, again: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
+        """`again` has it look once more, soon: when there was more than one turn takes."""
         self._home, self._clock, self._orchestrator, self._handover = home, clock, orchestrator, handover
-        self._reply, self._write_report, self._doubt = reply, write_report, doubt
+        self._reply, self._write_report, self._doubt, self._departure = reply, write_report, doubt, departure
+        self._caretaker, self._again = caretaker, again
         self._taken: set[str] = set()
+        self._listed: deque[str] = deque()  #: what was found in the inbox and is still to be taken in
+        self._report, self._asked = Path(), frozenset[str]()  # the last one, and who had asked when it was written
+        self._tidied = clock.monotonic()
 
     def open(self) -> None:
         """A stop that still lies there was meant for the daemon before this one, which has had its end."""
@@ -44,16 +53,42 @@ class Counter:
 
     def look(self) -> None:
         """Take in what is new in the inbox."""
-        for request in inbox.pending(self._home):
-            if request.name not in self._taken:
-                self._taken.add(request.name)
-                self._serve(request.name, request.content)
+        turn = self._clock.monotonic()
+        if not self._listed:
+            waiting = inbox.waiting(self._home)
+            self._taken.intersection_update(waiting)
+            self._listed.extend(name for name in waiting if name not in self._taken)
+        while self._listed:
+            if self._clock.monotonic() - turn > TURN_SECONDS:  # the rest after whoever else waits
+                self._again()
+                return
+            self._take(self._listed.popleft())
+        self._tidy()
+
+    def _take(self, name: str) -> None:
+        self._taken.add(name)
+        try:
+            if request := inbox.taken(self._home, name):
+                self._serve(name, request.content)
+        except inbox.Broken as error:
+            self._reply(None, [str(error)], ok=False)
+        except OSError:  # the machine's fault, not the request's: it is looked at again
+            self._taken.discard(name)
+            raise
+
+    def _tidy(self) -> None:
+        """Old replies go, now and then."""
+        if self._clock.monotonic() - self._tidied > TIDY_SECONDS:
+            self._tidied = self._clock.monotonic()
+            inbox.forget_replies(self._home)
 
     def _serve(self, name: str, content: dict[str, Any]) -> None:
         try:
             self._obey(name, content)
         except (KeyError, TypeError, ValueError) as error:
             self._reply(name, [f"the request cannot be read ({type(error).__name__}: {error})"], ok=False)
+        except OSError as error:  # a full disk, above all
+            self._reply(name, [f"it could not be done: {error}"], ok=False)
 
     def _obey(self, name: str, content: dict[str, Any]) -> None:
         match content.get("kind"):
@@ -63,6 +98,8 @@ class Counter:
                 self._order(Order(content["order"]), content.get("task"), name)
             case "review":
                 self._handover.take(self._orchestrator.records, content, name)
+            case "clean":
+                self._caretaker.take(content, name)
             case "say":
                 self._say(content, name)
             case "attach":
@@ -71,7 +108,9 @@ class Counter:
                 self._stop(drain=bool(content.get("drain")), now=bool(content.get("now")))
                 self._reply(name, ["stopping"], ok=True)
             case "report":
-                self._reply(name, [str(self._write_report())], ok=True)
+                if name not in self._asked:
+                    self._asked, self._report = frozenset(inbox.waiting(self._home)), self._write_report()
+                self._reply(name, [str(self._report)], ok=True)
             case kind:
                 self._reply(name, [f"this daemon knows no request {kind!r}"], ok=False)
 
@@ -96,4 +135,6 @@ class Counter:
     def _stop(self, drain: bool, now: bool) -> None:
         self._orchestrator.put(StopAsked(drain))
         if now:
-            self._orchestrator.abandon()
+            self._departure.hurry()
+        elif not drain:
+            self._departure.begin()

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agent import Agent
-from dayshift import decisions, files, git, quarantine, visits, workspace
+from dayshift import chronicle, decisions, files, git, holders, quarantine, room, visits, workspace
 from dayshift.disposal import discard
 from dayshift.events import RunEnded
 from dayshift.model import Exit, Record
@@ -28,7 +29,9 @@ CANNOT_BEGIN = (
     git.NotARepository,
     files.Locked,
     OSError,
+    sqlite3.Error,
 )
+HINDERED_SECONDS = 2.0  #: until what the machine did not let us do is tried again
 
 
 class Crew:
@@ -100,7 +103,12 @@ class Crew:
     def _stop(self, task_id: str) -> None:
         agent = self._agents.get(task_id)
         if agent is not None and agent.launched:
-            agent.stop()
+            try:
+                agent.stop()
+            except OSError as error:  # not even an empty file: it is told to end as soon as that can be told
+                self._around.hindered(error)
+                if task_id in self._work:
+                    asyncio.get_running_loop().call_later(HINDERED_SECONDS, self._stop, task_id)
         elif task_id in self._work:
             self._work[task_id].cancel()
 
@@ -113,12 +121,13 @@ class Crew:
     def _over(self, record: Record, done: asyncio.Task[None]) -> None:
         if self._work.get(record.id) is done:
             del self._work[record.id]
+            self._agents.pop(record.id, None)  # it remembers all that its run said
         if not done.cancelled() and (error := done.exception()):
             log.error("%s: %s: %s", record.id, type(error).__name__, error, exc_info=error)
             self._unprepared(record, f"{type(error).__name__}: {error}")
 
-    def _unprepared(self, record: Record, why: str) -> None:
-        self._around.put(RunEnded(record.id, Exit(record.runs, None, how="unprepared", error=why), 0.0))
+    def _unprepared(self, record: Record, why: str, how: str = "unprepared") -> None:
+        self._around.put(RunEnded(record.id, Exit(record.runs, None, how=how, error=why), 0.0))
 
     def _spool(self, record: Record) -> Spool:
         return Spool(self._around.home.run(record.id, record.runs))
@@ -134,7 +143,14 @@ class Crew:
         try:
             agent = await self._launched(record, starts_from)
         except CANNOT_BEGIN as error:
-            return self._unprepared(record, str(error))
+            hindered = room.is_hindrance(error)
+            if hindered:
+                self._around.hindered(error)
+            if not self._spool(record).started:
+                return self._unprepared(record, str(error), "hindered" if hindered else "unprepared")
+            log.warning("%s: its run is on, although: %s", record.id, error)
+            agent = self._agents[record.id]
+            agent.launched = True
         except asyncio.CancelledError:
             if self._closing:
                 raise
@@ -145,15 +161,28 @@ class Crew:
         return await self._followed(agent)
 
     async def _followed(self, agent: Agent, take_up: bool = False) -> None:
-        """See the run through; if that fails, the run is ended: no agent works that nobody follows."""
+        """See the run through, past whatever the machine does not let us do for a while; if it fails otherwise, the run
+        is ended: no agent works that nobody follows."""
         try:
-            await (agent.take_up() if take_up else agent.follow())
+            while await self._is_hindered(agent, take_up):  # noqa: ASYNC110 - no disk tells that it has room again
+                await asyncio.sleep(HINDERED_SECONDS)
         except Exception as error:
             log.error("%s: %s: %s", agent.record.id, type(error).__name__, error, exc_info=error)
             await asyncio.to_thread(agent.spool.end, agent.enclosure.mark)
             await agent.enclosure.close()
             lost = Exit(agent.record.runs, None, how="lost", error=f"it could not be followed: {error}")
             self._around.put(RunEnded(agent.record.id, lost, 0.0))
+
+    async def _is_hindered(self, agent: Agent, take_up: bool) -> bool:
+        """Follow the run, or go on with that, to its end; whether the machine did not let us see it through."""
+        try:
+            await (agent.follow() if agent.stream or not take_up else agent.take_up())
+        except Exception as error:
+            if not room.is_hindrance(error):
+                raise
+            self._around.hindered(error)
+            return True
+        return False
 
     async def _launched(self, record: Record, starts_from: Sequence[tuple[str, str]]) -> Agent:
         """The agent of a run that has just been launched."""
@@ -168,10 +197,18 @@ class Crew:
         return agent
 
     async def _take_up(self, record: Record) -> None:
+        chronicle.adopted(record, holders.of(self._spool(record).folder))
         await self._followed(self._agent(record), take_up=True)
 
     async def _verify(self, record: Record) -> None:
-        await self._agent(record).verify()
+        while True:
+            try:
+                return await self._agent(record).verify()
+            except (OSError, git.GitError, SetupFailed) as error:
+                if not room.is_hindrance(error):
+                    raise
+                self._around.hindered(error)
+                await asyncio.sleep(HINDERED_SECONDS)
 
     @staticmethod
     def _base(agent: Agent, starts_from: Sequence[tuple[str, str]]) -> str:

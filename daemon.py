@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
-import signal
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ahead import carried
 from briefing import brief
+from caretaker import Caretaker
 from counter import Counter
 from crew import Crew
 from dayshift import (
     alerts,
+    chronicle,
     claude_code,
     daybook,
     git,
@@ -26,13 +28,17 @@ from dayshift import (
     stand_ins,
     visits,
     workspace,
+    wrecks,
 )
+from dayshift.allotment import Allotment
 from dayshift.clock import Clock, day_of
 from dayshift.databases import Wanted
 from dayshift.day_facts import DayFacts
 from dayshift.disposal import discard
 from dayshift.events import HandedIn, NetworkRefused, StopAsked, Tick
 from dayshift.exchange import Upstream
+from dayshift.files import Unusable
+from dayshift.floor import Floor
 from dayshift.gate import Gate
 from dayshift.gateway import Gateway
 from dayshift.guard.judge import judge
@@ -48,10 +54,11 @@ from dayshift.redaction import Redaction
 from dayshift.rehearsal import Rehearsal
 from dayshift.second_sight import SecondSight
 from dayshift.spool import Spool
-from dayshift.states import Parked, ParkReason, State
+from dayshift.states import Parked, ParkReason, Queued, State
 from dayshift.tree import Tree
 from dayshift.tunnel import Tunnel, beyond
 from dayshift.watch import watching
+from departure import CLOSED, SAID, WRITTEN, Departure
 from desk import Desk, keep_plan, kept_day
 from dusk import Dusk
 from enclosure import Surroundings, mark
@@ -67,8 +74,8 @@ if TYPE_CHECKING:  # handed in: the Orchestrator starts the daemon, and modules 
 log = logging.getLogger("dayshift")
 
 RESCAN_SECONDS = 1.0
+PAUSE_SECONDS = 0.01  #: between two looks, however much changes: others have their turn
 UNSERVED = (ParkReason.usage_limit, ParkReason.provider, ParkReason.credit, ParkReason.authentication)
-HURRIED_SECONDS = 1.0  #: for the last words of a daemon that was told to hurry
 
 
 class Daemon:
@@ -90,7 +97,13 @@ class Daemon:
         self._rehearsal = Rehearsal() if prepared.rehearsal else None
         self._orchestrator = orchestrator(
             self._clock, self._make_crew, self._desk, lambda: str(uuid.uuid4()), self._settings.max_agents,
-            self._settings.guard.halt_after, prepared.rehearsal,
+            self._settings.guard.halt_after, prepared.rehearsal, lambda: self._desk.hindrance,
+            self._settings.timezone,
+        )  # fmt: skip
+        self._floor = Floor(int(self._settings.limits.free_gb * GB), self._disks, self._tell_of_room)
+        self._allotment = Allotment(
+            self._home, int(self._settings.limits.all_workspaces_gb * GB), lambda: self._orchestrator.records,
+            self._tell_of_room,
         )  # fmt: skip
         self._switchboard = Switchboard(
             prepared, clock, lambda: self._orchestrator.records, lambda: self._treasury.standings(),
@@ -102,18 +115,20 @@ class Daemon:
         self._tutor = Tutor(
             self._home, self._settings.learning, prepared.rehearsal, clock, self._orchestrator.put, self._desk.say
         )
-        self._interrupts = 0
-        self._last_words: asyncio.Task[None] | None = None
-        self._last_day: date | None = None
+        self._departure = Departure(
+            clock, self._desk.say, lambda: self._orchestrator.put(StopAsked()), self._orchestrator.abandon
+        )
         self._found: frozenset[tuple[str, State]] = frozenset()  #: what had ended before, and how
         self._dusk = Dusk(
             self._home, self._clock, self._settings.timezone, self._settings.report_at,
             lambda: self._orchestrator.records.values(), self._facts, self._desk.tell, self._is_drawn,
             lambda facts: carried(self._home, self._settings, self._treasury, facts),
         )  # fmt: skip
+        self._caretaker = Caretaker(self._home, self._orchestrator, self._forget, self._desk.reply)
         self._counter = Counter(
             self._home, clock, self._orchestrator, self._handover, self._desk.reply, self._dusk.write,
-            lambda: self._gate.doubt(),
+            lambda: self._gate.doubt(), self._departure, self._caretaker,
+            lambda: asyncio.get_running_loop().call_soon(self._changed.set),
         )  # fmt: skip
 
     # --- the parts -----------------------------------------------------------------------------------
@@ -157,12 +172,27 @@ class Daemon:
                 self._home.stand_ins, self._prepared.tools.path, {"git", *self._prepared.policy.clients},
                 self._prepared.tools.folders,
             ),
-            clock=self._clock, judge=self._judge, sight=self._sight, put=orchestrator.put,
+            clock=self._clock, judge=self._judge, sight=self._sight, put=orchestrator.put, hindered=self._desk.hindered,
         )  # fmt: skip
 
     def _tell_of_money(self, notice: Notice) -> None:
         self._desk.say(notice.text)
         self._desk.tell(alerts.of_money(notice, self._clock.now()))
+
+    def _disks(self) -> set[Path]:
+        """Where agents and this program write: the home, and the projects whose repositories keep the work."""
+        return {self._home.root, *map(Path, {each.project for each in self._orchestrator.records.values()})}
+
+    def _forget(self, task_id: str) -> None:
+        """Let go of what is remembered of a task that is gone."""
+        self._hook.begin(task_id)  # what its last run left there says nothing any more
+        self._delivery.forget(task_id)
+        self._desk.forget(task_id)
+        self._allotment.forget(task_id)
+
+    def _tell_of_room(self, what: str, scarce: bool) -> None:
+        waiting = sum(isinstance(each.state, Queued) for each in self._orchestrator.records.values())
+        self._desk.room(what, scarce, waiting)
 
     def _judge(self, task_id: str, tool: str, tool_input: Mapping[str, Any]) -> Any:
         return judge(tool, tool_input, self._prepared.policy, Tree(workspace.repo_of(self._home.workspace(task_id))))
@@ -178,7 +208,7 @@ class Daemon:
     def _keep_plan(self, windows: tuple[PlanWindow, ...]) -> None:
         """Keep how much of the person's plan is used, as the latest answer says it."""
         if not self._prepared.rehearsal:
-            keep_plan(self._home, windows, self._clock.now())
+            self._desk.arrears.attempt(lambda: keep_plan(self._home, windows, self._clock.now()))
 
     def _begun(self, task_id: str, command: str) -> None:
         self._crew.begun(task_id, command)
@@ -224,6 +254,18 @@ class Daemon:
 
     async def run(self, day: Day | None, once: bool) -> int:
         """The whole day; the exit code says how it went."""
+        with self._departure.listening():
+            await self._begin(day)
+            try:
+                with watching([self._home.questions, self._home.inbox], self._changed):
+                    await self._switchboard.open()
+                    await self._until_over(once)
+                return await self._conclude()
+            finally:
+                await self._departure.step("what was still to be told", self._switchboard.close(), SAID)
+                self._treasury.let_go()
+
+    async def _begin(self, day: Day | None) -> None:
         self._changed = asyncio.Event()
         await self._gateway.start()
         if not self._prepared.subscription and not self._prepared.rehearsal:
@@ -235,16 +277,7 @@ class Daemon:
         await self._tutor.look(self._treasury.today)
         if day is not None:  # before anything goes on: what the file goes on with must not begin as the old day's
             self._orchestrator.put(HandedIn(day))
-        self._restore()
-        with self._signals():
-            try:
-                with watching([self._home.questions, self._home.inbox], self._changed):
-                    await self._switchboard.open()
-                    await self._until_over(once)
-                return await self._conclude()
-            finally:
-                await self._say_last_words()
-                self._treasury.let_go()
+        self._restore(handed_in=day is not None)
 
     def mourn(self, earlier: Mapping[str, Any]) -> None:
         """Tell the person that the daemon before this one ended without a word; `earlier` is what is left of it."""
@@ -262,11 +295,13 @@ class Daemon:
             waker.cancel()
             await self._end()
 
-    def _restore(self) -> None:
+    def _restore(self, handed_in: bool) -> None:
         """Take up what an earlier daemon left. Rehearsed and real tasks never meet: each kind has its own daemon."""
         known, broken = records.load_all(self._home)
-        for name in broken:
-            self._desk.say(f"the record {name} cannot be read; it is left as it is")
+        chronicle.taken_up(known.values(), broken)
+        lost = wrecks.ids(broken)
+        for task_id in lost:
+            self._desk.wrecked(task_id)
         mine = {each: record for each, record in known.items() if record.rehearsal == self._prepared.rehearsal}
         for record in known.values():
             if record.rehearsal and (record.ended or not self._prepared.rehearsal):
@@ -275,10 +310,12 @@ class Daemon:
         if self._prepared.rehearsal and not mine:
             daybook.forget_rehearsals(self._home)
         self._found = frozenset((each.id, each.state) for each in mine.values() if each.ended)
-        self._orchestrator.day, _ = kept_day(self._home)
+        self._orchestrator.day = None if handed_in else kept_day(self._home)[0]
         if any(isinstance(record.state, Parked) and record.state.why in UNSERVED for record in mine.values()):
             self._gate.doubt(Limit(Kind.unreachable, detail="not tried since the start"))
-        self._orchestrator.restore(mine, elsewhere={each: known[each] for each in known.keys() - mine.keys()})
+        elsewhere = {each: known[each] for each in known.keys() - mine.keys()}
+        self._desk.put_away(mine.values())
+        self._orchestrator.restore(mine, elsewhere, unreadable=lost)
 
     def _discard_rehearsed(self, record: Record) -> None:
         """A rehearsal holds nothing to keep; a run of it that an earlier daemon left is ended first."""
@@ -290,83 +327,60 @@ class Daemon:
         """Look at the files whenever they change, and every second in any case."""
         while True:
             self._changed.clear()  # before the look: what changes during it wakes us again
-            self._look()
+            for look in (self._switchboard.look, self._counter.look, self._look_at_files, self._dusk.look):
+                self._desk.arrears.attempt(look)  # whatever the disk refuses: the others go on
             await self._treasury.look(self._orchestrator.records.values())
             await self._tutor.look(self._treasury.today)
+            self._caretaker.look(self._treasury.today)
+            await asyncio.sleep(PAUSE_SECONDS)
             try:
                 async with asyncio.timeout(RESCAN_SECONDS):
                     await self._changed.wait()
             except TimeoutError:
                 self._orchestrator.put(Tick())
 
-    def _look(self) -> None:
-        self._switchboard.look()
-        self._counter.look()
+    def _look_at_files(self) -> None:
+        self._floor.look()
+        self._allotment.look()
+        self._desk.hindrance = self._floor.why or self._allotment.why or self._desk.arrears.why
         known = self._orchestrator.records.values()
-        self._desk.look_for_answers(known, self._orchestrator.put)
         self._desk.refresh(known, self._orchestrator.activity)
-        self._look_at_clock()
-
-    def _look_at_clock(self) -> None:
-        today = self._treasury.today
-        if self._last_day is not None and today > self._last_day:
-            self._orchestrator.day_changed()
-        self._last_day = today
-        self._dusk.look()
+        if self._desk.look_for_answers(known, self._orchestrator.put):
+            asyncio.get_running_loop().call_soon(self._changed.set)
 
     # --- the end -------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupted)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    def _interrupted(self) -> None:
-        """Once: park every agent and end in order. Twice: wait for nobody; the next start takes all of it up."""
-        self._interrupts += 1
-        if self._interrupts == 1:
-            self._desk.say("stopping: agents are parked and go on at the next start (again to hurry)")
-            self._orchestrator.put(StopAsked())
-        else:
-            self._orchestrator.abandon()
-            if self._last_words:
-                self._last_words.cancel()
-
-    async def _say_last_words(self) -> None:
-        """Tell what is still to be told, in a hurry or not; the next daemon tells the rest."""
-        self._last_words = asyncio.create_task(self._switchboard.close(), name="last words")
-        await asyncio.wait({self._last_words}, timeout=HURRIED_SECONDS if self._interrupts > 1 else None)
-        self._last_words.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._last_words
-
     async def _end(self) -> None:
-        await self._crew.close()
-        await self._handover.close()
-        await self._gateway.close()
-        await self._treasury.close(self._orchestrator.records.values())
+        step, known = self._departure.step, self._orchestrator.records
+        await step("agents that went on", self._crew.close(), CLOSED)
+        await step("a verdict being carried out", self._handover.close(), CLOSED)
+        await step("tasks being cleared away", self._caretaker.close(), CLOSED)
+        await step("the counting of workspaces", self._allotment.close(), CLOSED)
+        await step("answers of the model under way", self._gateway.close(), CLOSED)
+        await step("the ledger", self._treasury.close(known.values()), CLOSED)
         if self._rehearsal:
-            await self._rehearsal.stop()
+            await step("the scripted model", self._rehearsal.stop(), CLOSED)
         with suppress(OSError):  # agents that go on without the daemon still have theirs
             self._home.sockets().rmdir()
 
     async def _conclude(self) -> int:
         self._desk.refresh(self._orchestrator.records.values(), self._orchestrator.activity)
-        self._desk.say(f"report: {await self._dusk.end()}")
         day, known = self._orchestrator.day, self._orchestrator.records.values()
+        if known:  # of no task at all there is nothing to tell, and an earlier report may lie there
+            try:
+                written = await self._departure.step("the day's picture", self._dusk.end(), WRITTEN)
+                self._desk.say(f"report: {written or self._dusk.write()}")
+            except OSError as error:
+                self._desk.say(f"the report could not be written ({error}); once there is room: `dayshift report`")
         return schedule.exit_code(schedule.at_issue(known, day.date if day else None, self._found))
 
     def _facts(self) -> DayFacts:
         """What the report of the day at hand says now."""
         known = self._orchestrator.records
         day = self._orchestrator.day.date if self._orchestrator.day else self._today(self._clock.now())
-        _, dirty = kept_day(self._home)
+        dirty = False
+        with suppress(Unusable):
+            _, dirty = kept_day(self._home)
         rehearsal, timezone = self._prepared.rehearsal, self._settings.timezone
         return gather(self._home, day, known, self._treasury, timezone, rehearsal, dirty, self._clock.now())
 

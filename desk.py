@@ -1,33 +1,39 @@
 """What the person sees and leaves: status files, questions and answers, replies to commands, words on the screen."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dayshift import files, git, inbox, limits, questions, records, timeline, workspace
-from dayshift.alerts import Alert, Kind, of_limit
+from dayshift import chronicle, files, git, inbox, limits, questions, records, timeline, visits, workspace, wrecks
+from dayshift.alerts import Alert, Kind, of_limit, of_room
+from dayshift.arrears import Arrears
 from dayshift.clock import Clock, rfc3339
-from dayshift.events import Answered, Event
+from dayshift.events import Event
+from dayshift.failpoints import passing
 from dayshift.home import Home
+from dayshift.letterbox import Letterbox
 from dayshift.limits import Limit, PlanWindow
 from dayshift.markdown import clean
 from dayshift.model import Day, Question, Record
 from dayshift.money import shown, to_usd
-from dayshift.states import Waiting
+from dayshift.states import Queued
 from dayshift.status import TaskSpend, read_plan, status_facts
 
 log = logging.getLogger("dayshift")
 
 NOTHING = to_usd(0)
+OVER = {"reserved_usd": NOTHING}  #: all that is remembered of what was shown of a task about which nothing more comes
+HINDERED_SECONDS = 30.0  #: for which no agent is started after the machine did not let one begin
 
 
 def kept_day(home: Home) -> tuple[Day | None, bool]:
     """The day an earlier daemon remembered, and whether the person's tree was dirty when it began."""
-    kept = files.read_json(home.day_facts)
-    return (records.day_from_json(kept["day"]), bool(kept["dirty"])) if kept else (None, False)
+    return records.kept_day(home)
 
 
 def keep_plan(home: Home, windows: Iterable[PlanWindow], now: datetime) -> None:
@@ -53,71 +59,97 @@ class Desk:
         self._tell, self._answered, self._timezone = tell, answered, timezone
         self._mailbox = questions.Mailbox(home)
         self._shown: dict[str, dict[str, Any]] = {}
-        self._complained: dict[str, str] = {}
+        self._letterbox = Letterbox(self._mailbox, clock, self.say)
         self._noted: dict[str, timeline.Entry] = {}
+        self.arrears = Arrears(home.root, self.say, clock.monotonic)
+        self.hindrance = ""  #: why no agent is started now, if so
 
     # --- what the Orchestrator asks for ----------------------------------------------------------------
 
     def save(self, record: Record, activity: str) -> None:
-        """Make the record durable, then show the status."""
-        records.save(self._home, record)
+        """Make the record durable, Unkept if the disk does not take it; then show the status."""
+        self.arrears.keep(lambda: records.save(self._home, record))
         self._note(record)
-        self._show(record, activity)
+        self.arrears.attempt(lambda: self._show(record, activity))
 
     def put_by(self, record: Record) -> None:
         """Keep the record of a day that its task goes on from; a crash before the next is saved leaves this one."""
-        records.put_by(self._home, record)
+        self.arrears.keep(lambda: records.put_by(self._home, record))
 
     def _note(self, record: Record) -> None:
         entry = timeline.entry_of(record)
         if self._noted.get(record.id) != entry:
+            chronicle.entered(record, self._noted.get(record.id))
             self._noted[record.id] = entry
             timeline.note(self._home, record)
 
+    def forget(self, task_id: str) -> None:
+        """Let go of what was shown of a task that is gone."""
+        for kept in (self._shown, self._noted):
+            kept.pop(task_id, None)
+
     def refresh(self, known: Iterable[Record], activity: dict[str, str]) -> None:
-        """Show what changed without a change of state: cost, activity. Also an answer that is booked after the end."""
+        """Show what changed without a change of state: cost, activity. Also an answer that is booked after the end,
+        and what the disk did not take before."""
+        self.arrears.look()
         for record in known:
             shown = self._shown.get(record.id)
             if not record.ended or shown is None or shown["reserved_usd"] != NOTHING:
-                self._show(record, activity.get(record.id, ""))
+                self.arrears.attempt(lambda: self._show(record, activity.get(record.id, "")))  # noqa: B023
 
     def _show(self, record: Record, activity: str) -> None:
         facts = status_facts(record, self._spend(record), activity, self._clock.now())
+        if isinstance(record.state, Queued) and self.hindrance:
+            facts["reason"] = self.hindrance
         shown = self._shown.get(record.id)
         if shown is not None and {**shown, "updated_at": facts["updated_at"]} == facts:
             return
-        self._shown[record.id] = facts
+        self._shown.pop(record.id, None)
         files.write_json(self._home.status / f"{record.id}.json", facts, durable=False)
+        over = record.ended and facts["reserved_usd"] == NOTHING
+        self._shown[record.id] = OVER if over else facts
+        passing("status.shown")
 
     def keep_day(self, day: Day) -> None:
         """Remember what the day file said for all its tasks, and whether agents start without open changes."""
-        files.write_json(
-            self._home.day_facts, {"day": records.day_to_json(replace(day, tasks=())), "dirty": _dirty(day)}
-        )
+        facts = {"day": records.day_to_json(replace(day, tasks=())), "dirty": _dirty(day)}
+        self.arrears.keep(lambda: files.write_sealed(self._home.day_facts, facts))
+        passing("day.kept")
 
     def ask(self, question: Question) -> None:
         """Put the question to the person, unless it lies there already."""
-        if not self._mailbox.lies_open(question):
-            self._mailbox.publish(question)
+        self.arrears.owe(question.task_id, lambda: self._publish(question))
         options = "".join(f"\n    {number}. {option}" for number, option in enumerate(question.options, 1))
         text = clean(question.text).replace("\n", "\n    ")  # none of its lines can be taken for one of ours
         self.say(f"{question.task_id} asks: {text}{options}\n    answer with: dayshift answer {question.task_id}")
 
+    def _publish(self, question: Question) -> None:
+        if not self._mailbox.lies_open(question):
+            self._mailbox.publish(question)
+
     def close_question(self, question: Question, after: Record) -> None:
         """Question and answer go to the archive; wherever it was asked, it is shown as closed."""
-        self._mailbox.archive(question)
+        self.arrears.owe(question.task_id, lambda: self._mailbox.archive(question))
         self._answered(question, after)
+
+    def put_away(self, known: Iterable[Record]) -> None:
+        """Questions that are closed but still lie there, since an earlier daemon died over it, go to the archive."""
+        for record in known:
+            asked = record.questions[-1:] if not visits.open_question(record) else ()
+            for question in filter(self._mailbox.left_over, asked):
+                self._mailbox.archive(question)
 
     def tell(self, alert: Alert, record: Record | None = None) -> None:
         """Let the person know wherever they are; a question comes with what its task has cost so far."""
         if record is not None and alert.kind is Kind.question:
-            alert = replace(alert, text=f"{alert.text}\nSo far: {shown(self._spend(record).settled)}")
+            with suppress(sqlite3.Error):  # the ledger's disk may be the one that fails
+                alert = replace(alert, text=f"{alert.text}\nSo far: {shown(self._spend(record).settled)}")
         self._tell(alert)
 
     def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
         """Answer a command that waits, and say it on the screen too."""
         if request is not None:
-            inbox.done(self._home, request, list(lines), ok)
+            self.arrears.owe(request, lambda: inbox.done(self._home, request, list(lines), ok))
         for line in lines:
             self.say(line)
 
@@ -126,32 +158,39 @@ class Desk:
         self.say(f"the provider serves no agent now: {limit.kind}: {limit.words}")
         self._tell(of_limit(limit, self._clock.now(), self._timezone))
 
+    def room(self, what: str, scarce: bool, waiting: int) -> None:
+        """Tell the person that a disk has too little room for another agent, or has enough again."""
+        if not scarce:
+            return self.say(f"{what}: it goes on")
+        self._tell(of_room(what, waiting, self._clock.now()))
+        many = f"{waiting} {'task waits' if waiting == 1 else 'tasks wait'}" if waiting else "no agent is started"
+        return self.say(f"{what}; {many}")
+
+    def hindered(self, error: Exception) -> None:
+        """The machine did not let an agent begin or go on: it is told, and for a while none is started."""
+        self.arrears.refused(error, HINDERED_SECONDS)
+        self.hindrance = self.arrears.why
+
     def waits(self, task_id: str) -> bool:
         """Whether somebody is there to be let into that task's session."""
         return files.is_locked(self._home.visitor(task_id))
+
+    def wrecked(self, task_id: str) -> None:
+        """Tell the person that a task's record cannot be read; what still runs for it is ended."""
+        wrecks.end_runs(self._home, task_id)
+        self.say(wrecks.told(self._home, task_id))
+        self.arrears.attempt(lambda: wrecks.show(self._home, task_id))
+        self._tell(wrecks.alert(self._home, task_id, self._clock.now()))
 
     def say(self, text: str) -> None:
         """Tell the person something that happened; nothing in it steers a terminal, whoever wrote a part of it."""
         text = clean(text)
         log.info("%s", text)
-        self._announce(text)
+        with suppress(OSError):  # what is said may go into a file, on a disk that is full
+            self._announce(text)
 
     # --- what the person leaves ------------------------------------------------------------------------
 
-    def look_for_answers(self, known: Iterable[Record], put: Callable[[Event], None]) -> None:
-        """Hand in the answers to open questions; complain once about a file that is none."""
-        for record in known:
-            if isinstance(record.state, Waiting):
-                self._look_for_answer(record.questions[-1], put)
-
-    def _look_for_answer(self, question: Question, put: Callable[[Event], None]) -> None:
-        try:
-            answer = self._mailbox.read_answer(question, "file", self._clock.now())
-        except questions.Rejected as rejection:
-            if self._complained.get(question.task_id) != str(rejection):
-                self._complained[question.task_id] = str(rejection)
-                self.say(f"not accepted: {rejection}")
-            return
-        if answer is not None:
-            self._complained.pop(question.task_id, None)
-            put(Answered(replace(answer, by=self._mailbox.door(question.task_id))))
+    def look_for_answers(self, known: Iterable[Record], put: Callable[[Event], None]) -> bool:
+        """Hand in the answers to open questions, complain once about a file that is none; whether there may be more."""
+        return self._letterbox.look(known, put)

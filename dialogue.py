@@ -8,6 +8,7 @@ from typing import Any
 
 from dayshift import inbox
 from dayshift.clock import Clock
+from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.home import Home
 from dayshift.model import Question, Record
@@ -103,6 +104,7 @@ class Dialogue:
                 log.exception("a fault over update %d", update["update_id"])
                 self._obeyed.add(update["update_id"])
         if self._obeyed:
+            passing("words.obeyed")
             self._store.handled(self._obeyed, self._clock.now())
             self._obeyed.clear()
             self._wake()

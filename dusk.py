@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from dayshift import closing, schedule
 from dayshift.alerts import Alert
@@ -14,9 +13,12 @@ from dayshift.clock import Clock
 from dayshift.day_facts import DayFacts
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.report_hour import ReportHour
 from dayshift.reporting import report
 
 log = logging.getLogger("dayshift")
+
+AGAIN_SECONDS = 60.0  #: until a report is written again that could not be
 
 
 class Dusk:
@@ -27,28 +29,40 @@ class Dusk:
         facts: Callable[[], DayFacts], tell: Callable[[Alert], None], draws: bool,
         carry: Callable[[DayFacts], DayFacts] = lambda facts: facts,
     ) -> None:  # fmt: skip
-        self._home, self._clock, self._timezone, self._report_at = home, clock, ZoneInfo(timezone), report_at
+        self._home, self._clock, self._hour = home, clock, ReportHour(report_at, timezone)
         self._known, self._facts, self._tell, self._draws, self._carry = known, facts, tell, draws, carry
-        self._late_on: date | None = None  #: the last day whose hour of the report has come
         self._over = True  # what was over before this daemon began was told by the one before it
         self._told: DayFacts | None = None
+        self._again_at: float | None = None  #: when what could not be written is tried again
+        self._owed_of: date | None = None  #: and of which day it is, if that was late
+        self._complaint = ""
         self._closing: asyncio.Task[Path] | None = None
 
     def look(self) -> None:
         """Begin to close the day if it is time to; nobody waits for that."""
-        if self._due() and (self._closing is None or self._closing.done()):
-            self._closing = asyncio.create_task(self._close(late=self._late_on is not None), name="dusk")
-            self._closing.add_done_callback(_complain)
+        if self._closing is not None and not self._closing.done():
+            return  # what comes meanwhile is still to be seen after it
+        before, self._over = self._over, not self._known() or schedule.over(self._known())
+        owed = self._is_owed()
+        late = self._late() or (self._owed_of if owed else None)
+        if late or owed or (self._over and not before):
+            self._owed_of = late
+            self._closing = asyncio.create_task(self._close(late), name="dusk")
+            self._closing.add_done_callback(self._closed)
 
-    def _due(self) -> bool:
-        now, known = self._clock.now().astimezone(self._timezone), self._known()
-        before, self._over = self._over, not known or schedule.over(known)
-        hour = datetime.combine(now.date(), self._report_at, now.tzinfo)
-        began = any(record.created_at < hour for record in known)  # what begins after it is told at its end
-        late = began and now >= hour and self._late_on != now.date()
-        if late:
-            self._late_on = now.date()
-        return late or (self._over and not before)
+    def _late(self) -> date | None:
+        """The day whose hour of the report has come; None if the tasks at hand were begun later, and are told of at
+        their end."""
+        hour, known = self._hour.come(self._clock.now()), self._known()
+        at_hand = max((record.day for record in known), default=None)
+        if hour is None or not any(_begun(record) < hour for record in known if record.day == at_hand):
+            return None
+        self._hour.take(hour)
+        return hour.date()
+
+    def _is_owed(self) -> bool:
+        """Whether what could not be written is to be tried once more."""
+        return self._again_at is not None and self._clock.monotonic() >= self._again_at
 
     def write(self) -> Path:
         """The report of the day at hand, written anew."""
@@ -58,11 +72,20 @@ class Dusk:
         """The last report of this daemon. The person is told only if the day is over, not if it was merely stopped."""
         if self._closing is not None:
             await asyncio.wait({self._closing})
-        return await self._close(late=False)
+        return await self._close(None)
 
-    async def _close(self, late: bool) -> Path:
-        """Write what was left as tomorrow's file, and the report; if that is worth telling, draw the day, show that in
-        the report, and tell the person."""
+    def _closed(self, closing: asyncio.Task[Path]) -> None:
+        """What could not be written, e.g. on a full disk, is owed; that is told once."""
+        error = None if closing.cancelled() else closing.exception()
+        self._again_at = self._clock.monotonic() + AGAIN_SECONDS if error else None
+        self._owed_of = self._owed_of if error else None
+        if error and str(error) != self._complaint:
+            log.error("the day's report: %s: %s", type(error).__name__, error, exc_info=error)
+        self._complaint = str(error) if error else ""
+
+    async def _close(self, late: date | None) -> Path:
+        """Write what was left as tomorrow's file, and the report; if that is worth telling, at the end or as it is late
+        on that day, draw the day, show that in the report, and tell the person."""
         facts = self._carry(self._facts())
         path, facts = report.write(self._home, facts), replace(facts, picture="")
         if facts == self._told or not (late or closing.is_over(facts)):
@@ -70,10 +93,10 @@ class Dusk:
         now = self._clock.now()
         drawn = await closing.draw(self._home, facts, now) if self._draws else None
         self._told, path = facts, self.write()
-        self._tell(closing.closing_alert(facts, path, drawn, now))
+        self._tell(closing.closing_alert(facts, path, drawn, now, late))
         return path
 
 
-def _complain(closing: asyncio.Task[Path]) -> None:
-    if not closing.cancelled() and (error := closing.exception()):
-        log.error("the day's report: %s: %s", type(error).__name__, error, exc_info=error)
+def _begun(record: Record) -> datetime:
+    """When the task became one of its present day."""
+    return record.earlier[-1].until if record.earlier else record.created_at

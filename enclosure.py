@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import claude_code, databases, files, network, verification, visits
+from dayshift import claude_code, databases, files, network, spool, verification, visits
 from dayshift.clock import Clock
 from dayshift.events import Event
+from dayshift.failpoints import passing
 from dayshift.gateway import Gateway
 from dayshift.holder.bounds import Bounds, Watch
 from dayshift.home import Home
@@ -57,11 +58,12 @@ class Surroundings:
     judge: Judge
     sight: SecondSight
     put: Callable[[Event], None]
+    hindered: Callable[[Exception], None] = lambda error: None  #: the machine did not let an agent begin or go on
 
 
 def mark(home: Home, record: Record) -> str:
     """What every process of the record's present run carries in its environment."""
-    return f"{home.root}:{record.id}:{record.runs}"
+    return spool.mark(home.root, record.id, record.runs)
 
 
 class SetupFailed(Exception):
@@ -138,14 +140,13 @@ class Enclosure:
         if not self.workspace.set_up.exists():
             async with self.networked():
                 await self._set_up()
+            passing("worktree.set_up")
             self.workspace.set_up.touch()
 
     async def _set_up(self) -> None:
         """Bring in what git ignores but builds need, then run the person's setup commands in the sandbox."""
         for source, place in self._shares() if self.around.copy_shared else ():
-            copy = ["cp", "-a", "-T", "--reflink=auto", str(source), str(place)]
-            process = await asyncio.create_subprocess_exec(*copy, process_group=0)
-            await process.wait()
+            await _copy(source, place)
         await asyncio.to_thread(self._know_databases)
         for command in self.around.setup:
             check = await verification.run_command(command, self.wrap, self.watch, "setup")
@@ -167,11 +168,15 @@ class Enclosure:
             known = databases.find(self.workspace.repo, self.around.databases)
         except databases.TooMany as error:
             raise SetupFailed(str(error)) from error
-        files.write_json(self.workspace.databases, known)
+        files.write_sealed(self.workspace.databases, known)
 
     def databases(self) -> Sequence[Path]:
-        """The known ones that stand in the worktree now."""
-        return databases.standing(self.workspace.repo, files.read_json(self.workspace.databases) or {})
+        """The known ones that stand in the worktree now; if it cannot be read which those are, all there are now."""
+        place, known = self.workspace.databases, files.read_facts(self.workspace.databases)
+        if not (known and all(isinstance(each, int) for each in known.values())) and place.exists():
+            self._know_databases()
+            known = files.read_facts(place)
+        return databases.standing(self.workspace.repo, known)
 
     def watch(self) -> Watch:
         """What keeps a command of this workspace within its bounds."""
@@ -236,6 +241,23 @@ class Enclosure:
         folder.mkdir(exist_ok=True)
         files.write_json(folder / "managed-settings.json", claude_code.managed_settings(), durable=False)
         return folder
+
+
+async def _copy(source: Path, place: Path) -> None:
+    """Copy what is there, without a word about what cannot be copied; SetupFailed if it takes too long."""
+    words = ["cp", "-a", "-T", "--reflink=auto", str(source), str(place)]
+    passing("share.copying")
+    process = await asyncio.create_subprocess_exec(*words, process_group=0)
+    try:
+        passing("share.begun")
+        async with asyncio.timeout(verification.COMMAND_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        raise SetupFailed(f"{source} could not be copied within {verification.COMMAND_SECONDS} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def free_port() -> int:

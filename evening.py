@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from ahead import ahead
-from dayshift import daybook, files, git, records, schedule, steering, timeline, workspace
+from dayshift import daybook, files, git, records, schedule, steering, timeline, workspace, wrecks
 from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
 from dayshift.home import Home
 from dayshift.model import Closing, DiffStat, Record, Steering
@@ -53,6 +53,7 @@ def gather(
         overlaps=overlaps.among(mine), estimates=estimates, tomorrow=tomorrow, summaries=_summaries(home, mine),
         stretches={record.id: timeline.stretches(record, history, ended or now) for record in mine},
         timezone=timezone, budgets=tuple(map(_budget, treasury.standings())), overruns=_overruns(ledger, day, mine),
+        unreadable=wrecks.ids(records.load_all(home)[1]),
         picture=drawn.name if (drawn := home.picture(day, rehearsal)).exists() else "",
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from dayshift.failpoints import passing
 from metrics import Ledger
 
 log = logging.getLogger("dayshift.ledger")
@@ -50,6 +51,7 @@ class GroupCommit:
         self._ledger = ledger
         self._waiting: SimpleQueue[_Write | None] = SimpleQueue()
         self._again: list[_Write] = []  #: lasting ones that the disk did not take
+        self._warned = False  #: that the ledger cannot be written, which is not over
         self._door, self._closed = threading.Lock(), False
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -94,9 +96,12 @@ class GroupCommit:
         """Make them and tell who waits; what must last and could not be written is kept for the next time."""
         for write, (result, fault) in zip(writes, self._made_together(writes), strict=True):
             if write.lasting and isinstance(fault, sqlite3.OperationalError) and not self._closed:
-                log.warning("the ledger cannot be written, trying again: %s", fault)
+                if not self._warned:
+                    log.warning("the ledger cannot be written, trying again until it can: %s", fault)
+                self._warned = True
                 self._again.append(write)
             else:
+                self._warned = self._warned and fault is not None
                 write.report(result, fault)
 
     def _made_together(self, writes: list[_Write]) -> list[tuple[Any, Exception | None]]:
@@ -107,6 +112,7 @@ class GroupCommit:
             try:
                 with self._ledger.together():
                     made = [self._made(write) for write in writes]
+                    passing("writes.made")
             except Exception as error:
                 if not _locked(error) or self._closed:
                     return [(None, fault or error) for _, fault in made or [(None, None)] * len(writes)]

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from dayshift.clock import Clock
 from dayshift.events import Review, Reviewed
+from dayshift.files import Unusable
 from dayshift.git import GitError, NotARepository
 from dayshift.home import Home
 from dayshift.model import Record
@@ -54,7 +55,7 @@ class Handover:
                 found = await asyncio.to_thread(enactment.carried_out, *words)
             except Refused as refused:
                 return self._reply(request, refused.lines, ok=False)
-            except (GitError, NotARepository, OSError) as error:
+            except (GitError, NotARepository, OSError, Unusable) as error:
                 return self._reply(request, [f"nothing was done with {', '.join(ids)}: {error}"], ok=False)
             for each in found:
                 self._put(each)

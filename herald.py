@@ -8,6 +8,7 @@ from datetime import time
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.courier import Channel, Courier
+from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.model import Record
 from dayshift.outbox import Outbox
@@ -41,7 +42,8 @@ class Herald:
 
     def tell(self, alert: Alert) -> None:
         """Have it told everywhere, unless it was told before. Durable when this returns, if the disk takes it."""
-        self._unwritten.append(alert)
+        if all(each.key != alert.key for each in self._unwritten):
+            self._unwritten.append(alert)
         self._write()
 
     def wake(self) -> None:
@@ -90,6 +92,7 @@ class Herald:
         while self._unwritten:
             try:
                 self._outbox.add(self._unwritten[0])
+                passing("alert.kept")
             except Unusable as error:
                 log.warning("an alert cannot be written yet: %s", error)
                 return

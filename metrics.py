@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from dayshift import ledger_file
 from dayshift.booking import Admitted, Refused, Reservation, Spend, Waiting
@@ -260,17 +260,7 @@ class Ledger:
 
     def audit(self) -> list[str]:
         """Where the budgets do not equal the sum of their requests, in words; empty when all is well."""
-        rows: list[tuple[Any, ...]] = self._db.execute(
-            "SELECT budget.window, settled, reserved, COALESCE(spent, 0), COALESCE(held, 0) FROM budget LEFT JOIN ("
-            " SELECT value AS window, SUM(cost) AS spent, SUM(IIF(state = 'open', worst, 0)) AS held"
-            " FROM request, json_each(windows) GROUP BY value) AS sums ON sums.window = budget.window"
-            " WHERE settled <> COALESCE(spent, 0) OR reserved <> COALESCE(held, 0)"
-        ).fetchall()
-        return [
-            f"{window}: settled {shown(settled)}, its requests say {shown(spent)}; "
-            f"reserved {shown(reserved)}, its requests say {shown(held)}"
-            for window, settled, reserved, spent, held in rows
-        ]
+        return ledger_file.imbalances(self._db)
 
     # --- what must happen once ----------------------------------------------------------------------
 

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from dayshift import alerts, decisions, fleet, intake, refusals, schedule, verification, visits
+from dayshift import alerts, chronicle, decisions, fleet, intake, refusals, schedule, verification, visits
 from dayshift.alerts import Alert
-from dayshift.clock import Clock
+from dayshift.arrears import Unkept
+from dayshift.clock import Clock, midnight
 from dayshift.events import (
     Active,
     Answered,
@@ -30,6 +31,7 @@ from dayshift.events import (
     Overdue,
     Prepared,
     ProviderLimited,
+    Reached,
     Reviewed,
     RunEnded,
     StopAsked,
@@ -37,6 +39,7 @@ from dayshift.events import (
     Tick,
     Verified,
 )
+from dayshift.failpoints import passing
 from dayshift.limits import Limit
 from dayshift.model import Day, Exit, Guidance, Question, Record
 from dayshift.money import Pico
@@ -45,6 +48,8 @@ from dayshift.reviewing import verdict
 from dayshift.states import Ending, Parked, ParkReason, Running, Verifying, Visit, Waiting
 
 log = logging.getLogger("dayshift")
+
+AGAIN_SECONDS = 1.0  #: until an event is handled once more whose records the disk did not take
 
 Commits = list[tuple[str, str]]
 
@@ -75,7 +80,7 @@ class Desk(Protocol):
     """What the person sees, as the Orchestrator needs it."""
 
     def save(self, record: Record, activity: str) -> None:
-        """Make the record durable and show the status."""
+        """Make the record durable and show the status. Unkept if the disk does not take it, as the next two."""
 
     def put_by(self, record: Record) -> None:
         """Keep the record of a day that its task goes on from, durable before the next day's takes its place."""
@@ -110,20 +115,26 @@ class Orchestrator:
 
     def __init__(
         self, clock: Clock, crew: Callable[["Orchestrator"], Crew], desk: Desk, new_session: Callable[[], str],
-        max_agents: int, halt_after: int, rehearsal: bool,
+        max_agents: int, halt_after: int, rehearsal: bool, hindrance: Callable[[], str] = lambda: "",
+        timezone: str = "UTC",
     ) -> None:  # fmt: skip
         self._clock, self._desk, self._new_session = clock, desk, new_session
         self._max_agents, self._halt_after, self._rehearsal = max_agents, halt_after, rehearsal
+        self._hindrance = hindrance  #: why no agent may be started now, if so
+        self._obeyed: dict[str, str] = {}  #: what became of the order at hand, in words, task by task
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
         self._crew = crew(self)
         self._reception = Reception(desk, new_session)
+        self._ticking = False  #: whether a tick waits in the queue
         self._stopping = False
         self._draining = False
         self._abandoned = False
         self._told_over = False
         self._told_limit: Limit | None = None
-        self._new_day = False
+        self._timezone = timezone
         self._elsewhere: Mapping[str, Record] = {}
+        self._unreadable: Collection[str] = ()
+        self._leaving: set[str] = set()  #: ids of tasks that are being cleared away
         self.records: dict[str, Record] = {}
         self.activity: dict[str, str] = {}
         self.day: Day | None = None
@@ -131,15 +142,28 @@ class Orchestrator:
     # --- the queue ---------------------------------------------------------------------------------
 
     def put(self, event: Event) -> None:
-        """Hand in an event; it is handled in order."""
-        self._queue.put_nowait(event)
+        """Hand in an event; it is handled in order. Of ticks one stands for all that would come after it."""
+        if not (isinstance(event, Tick) and self._ticking):
+            self._ticking = self._ticking or isinstance(event, Tick)
+            self._queue.put_nowait(event)
 
     async def run(self, once: bool) -> None:
         """Handle events until told to stop, or with `once` until every task has ended or rests on a budget."""
         while not self._finished(once):
-            self.handle(await self._queue.get())
+            await self._see_to(await self._queue.get())
+            await asyncio.sleep(0)  # agents have their turn, however many events wait
             if not once:
                 self._tell_when_over()
+
+    async def _see_to(self, event: Event) -> None:
+        """Handle the event, however often: what the disk did not take of its records is tried again until it does."""
+        kept = False
+        while not kept and not self._abandoned:
+            try:
+                self.handle(event)
+                kept = True
+            except Unkept:
+                await asyncio.sleep(AGAIN_SECONDS)
 
     def _tell_when_over(self) -> None:
         """Say once that the day is over and the program waits for another file."""
@@ -168,7 +192,9 @@ class Orchestrator:
     # --- the table ---------------------------------------------------------------------------------
 
     def handle(self, event: Event) -> None:
-        """Change states as the event demands. Never awaits, so no two events are ever handled at once."""
+        """Change states as the event demands. Never awaits, so no two events are ever handled at once. If it ends in
+        Unkept, what was kept holds, and it may be handled again."""
+        chronicle.handled(event)
         now = self._clock.now()
         match event:
             case Tick():
@@ -208,20 +234,22 @@ class Orchestrator:
             case Denied(_, blocked):
                 self._count_blocked(replace(record, blocked=(*record.blocked, blocked)))
             case Bypassed(_, bypass):
-                self._desk.say(f"{record.id}: the guard was bypassed: {bypass.command}")
                 self._end(decisions.bypassed(record, bypass, now))
+                self._desk.say(f"{record.id}: the guard was bypassed: {bypass.command}")
             case Opened():
                 self._reception.opened(record.id)
             case Heard(_, numbers):
                 self._become(decisions.heard(record, numbers))
+            case Reached():
+                self._become(decisions.reached(record, event, now))
             case NetworkRefused(_, refused):
                 self._become(replace(record, refused=refusals.counted(record.refused, refused)))
             case CapReached(_, window, detail):
                 parked = decisions.ending(record, Ending.parked, f"{window}: {detail}", ParkReason.cap)
                 if parked != record:  # each request of a fan-out is refused; it is said once
-                    self._desk.say(f"{record.id}: {window} is reached: {detail}")
                     self._desk.tell(alerts.of_cap(record, window, detail, now))
-                self._become(parked)
+                    self._become(parked)
+                    self._desk.say(f"{record.id}: {window} is reached: {detail}")
             case Overdue(_, run, detail) if record.runs == run:
                 self._end(decisions.ending(record, Ending.silent, detail))
                 if isinstance(record.state, Running) and record.state.ending is Ending.parked:
@@ -233,9 +261,9 @@ class Orchestrator:
                 self._become(decisions.after_checks(record, event, told, summary, now))
 
     def _run_ended(self, before: Record, after: Record, exit: Exit) -> None:
+        self._become(after)
         for excess in after.excesses[len(before.excesses) :]:
             self._desk.say(f"{after.id}: {excess}")
-        self._become(after)
         if visits.is_open(before):
             self._reception.close(before.id, exit.error or "its session was ended before it began")
 
@@ -248,6 +276,7 @@ class Orchestrator:
             self._desk.tell(alert, record)  # before the change is kept: after a crash it is found again, and known
         self._desk.save(record, self.activity.get(record.id, ""))
         self.records[record.id] = record
+        passing("state.entered")
         if before is None or before.state != record.state:
             self._entered(before, record)
         self.put(Tick())
@@ -281,17 +310,18 @@ class Orchestrator:
 
     def _tick(self) -> None:
         """Wake what may go on, give up what cannot, start what there is room for; nothing of it while stopping."""
+        self._ticking = False
         if self._stopping:
             return
-        now, new_day = self._clock.now(), self._new_day
-        self._new_day = False
+        now = self._clock.now()
+        today = midnight(now, self._timezone)
         for record in self._reception.due(self.records, now):
             self._become(record)
         for record in list(self.records.values()):
-            changed = schedule.awake(record, self.records, now, new_day) or schedule.hopeless(record, self.records, now)
+            changed = schedule.awake(record, self.records, now, today) or schedule.hopeless(record, self.records, now)
             if changed:
                 self._become(changed)
-        slots = self._max_agents - len(self._at_work())
+        slots = 0 if self._hindrance() else self._max_agents - len(self._at_work())
         for record in schedule.startable(self.records, slots, now):
             self._become(decisions.begun(record, self._new_session(), now))
 
@@ -304,17 +334,13 @@ class Orchestrator:
         for record in fleet.limited(self.records, limit, self._clock.now()):
             self._become(record)
 
-    def day_changed(self) -> None:
-        """A new calendar day began: tasks that may carry over go on."""
-        self._new_day = True
-        self.put(Tick())
-
     def _take_in(self, day: Day, request: str | None) -> None:
-        problems = intake.collisions({**self._elsewhere, **self.records}, day, self._rehearsal)
+        problems = intake.collisions({**self._elsewhere, **self.records}, day, self._rehearsal, self._unreadable)
+        problems += [f"{each.id} is being cleaned; repeat this" for each in day.tasks if each.id in self._leaving]
         if problems:
             return self._desk.reply(request, problems, ok=False)
-        self.day = day
         self._desk.keep_day(day)
+        self.day = day
         now = self._clock.now()
         for task in day.tasks:
             known = self.records.get(task.id)
@@ -327,6 +353,20 @@ class Orchestrator:
         tasks = "1 task" if len(day.tasks) == 1 else f"{len(day.tasks)} tasks"
         return self._desk.reply(request, [f"{tasks} of {day.date} taken in"], ok=True)
 
+    def let_go(self, record: Record) -> bool:
+        """Forget a task that is to be cleared away, if it is still as the record says; then its id is taken for now."""
+        if self.records.get(record.id) is not record:
+            return False
+        self._leaving.add(record.id)
+        self.activity.pop(record.id, None)
+        return self.records.pop(record.id) is record
+
+    def let_gone(self, record: Record, back: bool) -> None:
+        """Its id is free again; or, if it could not be cleared away, it is `back`."""
+        self._leaving.discard(record.id)
+        if back:
+            self.records[record.id] = record
+
     def _obey(self, order: Order, task_id: str | None, request: str | None) -> None:
         self._told_limit = None if order in (Order.resume, Order.retry) else self._told_limit
         chosen = [self.records[task_id]] if task_id in self.records else []
@@ -334,15 +374,16 @@ class Orchestrator:
             chosen = [record for record in self.records.values() if not record.ended]
         elif not chosen:
             return self._desk.reply(request, [f"there is no task {task_id}; `status` lists them"], ok=False)
-        lines, ok = [], True
+        ok = True
         for record in chosen:
             outcome = decisions.obeyed(record, order, self._clock.now())
             if isinstance(outcome, str):
-                lines.append(outcome)
+                self._obeyed.setdefault(record.id, outcome)  # else it is what came of it before the disk was full
                 ok = ok and task_id is None
             else:
                 self._end(outcome)
-                lines.append(f"{record.id}: {order}")
+                self._obeyed[record.id] = f"{record.id}: {order}"
+        lines, self._obeyed = [*self._obeyed.values()], {}
         return self._desk.reply(request, lines or [f"no task to {order}"], ok)
 
     def _guide(self, task_id: str, guidance: Guidance, request: str | None) -> None:
@@ -365,16 +406,21 @@ class Orchestrator:
 
     def _make_way(self, wish: AttachAsked) -> None:
         """Let the person into a task's session: what works on it is ended, and the next tick opens it."""
+        if why := self._hindrance():
+            return self._desk.reply(wish.request, [f"{wish.task_id} cannot be attached now: {why}"], ok=False)
         record = self._reception.take(wish, self.records)
         if record is not None:
             self._end(decisions.ending(record, Ending.parked, "for the person", ParkReason.attached))
             self.put(Tick())
+        return None
 
     def _stop(self, drain: bool) -> None:
         for record in [] if drain else self._at_work():
             self._become(decisions.ending(record, Ending.parked, "the program was stopped", ParkReason.stop))
             self._crew.stop(record.id)
-        self._stopping, self._draining = True, drain
+        # Who was told to end at once drains no more: what is being checked was stopped already.
+        self._draining = drain and (self._draining or not self._stopping)
+        self._stopping = True
         self.put(Tick())
 
     def _count_blocked(self, record: Record) -> None:
@@ -392,12 +438,14 @@ class Orchestrator:
 
     # --- a new daemon takes up what an earlier one left ----------------------------------------------
 
-    def restore(self, records: dict[str, Record], elsewhere: Mapping[str, Record]) -> None:
+    def restore(
+        self, records: dict[str, Record], elsewhere: Mapping[str, Record], unreadable: Collection[str] = ()
+    ) -> None:
         """Go on from the records: adopt runs, check again what was being checked, queue what never began.
 
-        `elsewhere` are tasks this daemon leaves alone but whose ids are taken.
+        `elsewhere` are tasks this daemon leaves alone but whose ids are taken, and so are those `unreadable`.
         """
-        now, self._elsewhere = self._clock.now(), elsewhere
+        now, self._elsewhere, self._unreadable = self._clock.now(), elsewhere, unreadable
         for record in records.values():
             self.records[record.id] = record
             match record.state:

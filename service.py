@@ -1,20 +1,20 @@
 """The daemon as a process: alone in its home, its log kept, the one before it mourned for."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from daemon import Daemon
-from dayshift import files, records
+from dayshift import chronicle, crash_file, daemon_log, files, records
 from dayshift.clock import SystemClock, rfc3339
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.model import Day
 from dayshift.preparation import Preparation
 from dayshift.redaction import Redaction
+from dayshift.stragglers import Threads
 
 if TYPE_CHECKING:  # handed in: the Orchestrator starts the service, and modules that import each other are none
     from orchestrator import Orchestrator
@@ -32,6 +32,7 @@ def only_one(home: Home, rehearsal: bool) -> Iterator[Mapping[str, Any] | None]:
         earlier = files.read_json(home.daemon_facts)
         facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
         files.write_json(home.daemon_facts, facts)
+        passing("daemon.named")
         try:
             yield earlier if isinstance(earlier, dict) else None
         except Exception:  # a fault, a full disk: the person may be away, so the next daemon tells them
@@ -51,11 +52,21 @@ def serve(
 ) -> int:
     """Run the daemon in this process until the day is over; files.Locked if one owns the home."""
     prepared.home.make_folders()
-    with only_one(prepared.home, prepared.rehearsal) as earlier:
-        _log_to(prepared.home.logs / "daemon.log", Redaction.of(prepared.settings, prepared.environment))
-        if prepared.rehearsal:
-            _forget_pretended_spending(prepared.home)
-        return asyncio.run(_run(orchestrator, prepared, day, once, announce, earlier))
+    home, rehearsal = prepared.home, prepared.rehearsal
+    with only_one(home, rehearsal) as earlier, _logged(prepared), crash_file.of_signals(home):
+        chronicle.daemon_began(prepared.settings, rehearsal)
+        if rehearsal:
+            _forget_pretended_spending(home)
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            code = runner.run(_run(orchestrator, prepared, day, once, announce, earlier))
+        chronicle.daemon_ended(code)
+        return code
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(Threads(thread_name_prefix="dayshift"))
+    return loop
 
 
 async def _run(
@@ -68,7 +79,7 @@ async def _run(
 ) -> int:
     daemon = Daemon(orchestrator, prepared, announce, SystemClock())
     if earlier is not None:
-        daemon.mourn(earlier)
+        daemon.mourn({**earlier, "crash_file": crash_file.left_by(prepared.home, earlier)})
     return await daemon.run(day, once)
 
 
@@ -81,10 +92,7 @@ def _forget_pretended_spending(home: Home) -> None:
                 path.unlink()
 
 
-def _log_to(path: Path, redaction: Redaction) -> None:
-    logging.basicConfig(
-        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(redaction)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+def _logged(prepared: Preparation) -> AbstractContextManager[None]:
+    """The daemon's log, as the settings want it."""
+    how, redaction = prepared.settings.log, Redaction.of(prepared.settings, prepared.environment)
+    return daemon_log.kept(prepared.home.logs / "daemon.log", how.format, how.max_mb, how.keep, redaction)

@@ -43,7 +43,8 @@ class Treasury:
         path = prepared.home.ledger(prepared.rehearsal)
         ledger = Ledger.open(path)
         ledger.verify()
-        ledger.recover(clock.now())
+        if left := ledger.recover(clock.now()):
+            log.warning("%d requests an earlier daemon left open are charged at the most they can have cost", left)
         self._books = Ledger.open(path)  # the loop's own connection: it reads while the writer waits for the disk
         self.statement = Statement(self._books.connection)
         self._writer = GroupCommit(ledger)
@@ -61,6 +62,7 @@ class Treasury:
             put, self._elsewhere, searches="WebSearch" in settings.agent.tools,
         )  # fmt: skip
         self._backed_up: date | None = None
+        self._complaint = ""  #: what the disk refuses, said once
         self._archived = ("", "")  #: the week and the month before which all have their recaps
         self._outcomes: dict[tuple[date, str], str] = {}
 
@@ -121,8 +123,12 @@ class Treasury:
         take, e.g. on a full disk, is done another time."""
         try:
             await self._follow(known)
-        except sqlite3.Error as error:
-            log.warning("the ledger: %s", error)
+        except (OSError, Unusable, sqlite3.Error) as error:
+            if str(error) != self._complaint:
+                log.warning("the ledger: %s", error)
+            self._complaint = str(error)
+        else:
+            self._complaint = ""
 
     async def _follow(self, known: Iterable[Record]) -> None:
         await self._elsewhere.refresh()
@@ -172,13 +178,17 @@ class Treasury:
             await self.teller.tell(recap.notice(found, path))
 
     async def _keep_outcomes(self, known: Iterable[Record]) -> None:
-        """How tasks ended, so that tomorrow's forecast can compare."""
-        for record in list(known):  # tasks come and go while an outcome is written
-            which, outcome = (record.day, record.id), record.state.name
-            if record.ended and self._outcomes.get(which) != outcome:
-                self._outcomes[which] = outcome
-                day, task_id = which
-                await self._writer.write(lambda ledger: ledger.task_ended(day, task_id, outcome))  # noqa: B023
+        """How tasks ended, so that tomorrow's forecast can compare; all that are due in one commit."""
+        ended = {(each.day, each.id): each.state.name for each in known if each.ended}
+        due = [(*which, outcome) for which, outcome in ended.items() if self._outcomes.get(which) != outcome]
+
+        def keep(ledger: Ledger) -> None:
+            for each in due:
+                ledger.task_ended(*each)
+
+        if due:
+            await self._writer.write(keep)
+            self._outcomes = ended
 
     async def close(self, known: Iterable[Record]) -> None:
         """Keep and tell what is left, make every write, let go of the ledger."""

@@ -1,6 +1,7 @@
 """The tutor: which lessons an agent is told before its first run, and what the person's feedback makes of them."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import date
 
@@ -40,7 +41,7 @@ class Tutor:
             for lesson in await asyncio.to_thread(self._applied):
                 self._say(f"lesson {lesson.id} is in force now, as learning.auto_apply says: {lesson.text}")
             self._verdicts = await asyncio.to_thread(self._measured)
-        except (BadDocument, Undecidable, Unusable, OSError) as error:
+        except (BadDocument, Undecidable, Unusable, OSError, sqlite3.Error) as error:
             self._say(f"lessons: {error}")
 
     def _applied(self) -> list[Lesson]:

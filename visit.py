@@ -57,9 +57,10 @@ class Visited(Agent):
             self.spool.forestall()  # whoever waited has gone, and the session is never begun
         return ended
 
-    def _check_overdue(self) -> bool:
+    @property
+    def _silence_seconds(self) -> float:
         """The person may be silent."""
-        return False
+        return float("inf")
 
     @property
     def _seconds(self) -> float:

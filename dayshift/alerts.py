@@ -25,12 +25,13 @@ class Kind(StrEnum):
     cap = "cap"  #: a cap is reached
     milestone = "milestone"  #: an amount of the month is reached
     limit = "limit"  #: the provider serves no agent for a while
+    disk = "disk"  #: a disk has too little room for another agent
     died = "died"  #: the daemon before this one ended without a word
     report = "report"  #: the day is over and its report is there
 
 
 #: What is told in quiet hours too: it blocks an agent, or a promise is in doubt.
-PRESSING = frozenset({Kind.question, Kind.stuck, Kind.cap, Kind.limit, Kind.halted, Kind.audit, Kind.died})
+PRESSING = frozenset({Kind.question, Kind.stuck, Kind.cap, Kind.limit, Kind.halted, Kind.audit, Kind.died, Kind.disk})
 #: What is never put together with others: it is answered, or it brings files.
 ALONE = frozenset({Kind.question, Kind.report})
 #: States that only the person can end.
@@ -136,6 +137,13 @@ def of_limit(limit: Limit, now: datetime, timezone: str) -> Alert:
     return Alert(key, Kind.limit, f"The provider serves no agent{ends}", now, why, until=stale)
 
 
+def of_room(what: str, waiting: int, now: datetime) -> Alert:
+    """That a disk has too little room for another agent."""
+    tasks = {0: "", 1: "; 1 task waits"}.get(waiting, f"; {waiting} tasks wait")
+    text = f"{what}\nAgents that are at work go on{tasks}."
+    return Alert(f"disk:{now:%Y%m%dT%H%M%S}", Kind.disk, "No agent is started: no room", now, text, until=now + OLD)
+
+
 def of_death(earlier: Mapping[str, object], now: datetime, timezone: str) -> Alert:
     """That the daemon before this one ended without a word; `earlier` is what it had written down of itself."""
     pid, began = earlier.get("pid"), str(earlier.get("started_at"))
@@ -144,6 +152,8 @@ def of_death(earlier: Mapping[str, object], now: datetime, timezone: str) -> Ale
     except ValueError:
         since = ""
     text = f"{since}Nothing was spent after its end: agents reach the model only through it. Tasks go on from there."
+    if found := earlier.get("crash_file"):
+        text = f"{text} What it was at is in {found}, without secrets, to be pasted into a report."
     return Alert(f"died:{pid}:{began}", Kind.died, "The daemon had stopped unexpectedly", now, text)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from dayshift.failpoints import passing
 from dayshift.files import Refused
 
 LONGEST = 80  #: characters of a name
@@ -107,7 +108,9 @@ def _kept(folder: int, wanted: str, content: bytes) -> str:
         except FileExistsError:
             continue
         _write(folder, name, descriptor, content)
+        passing("attachment.written")
         os.fsync(folder)
+        passing("attachment.kept")
         return name
     raise AssertionError("there is always another name")
 
@@ -119,6 +122,7 @@ def _write(folder: int, name: str, descriptor: int, content: bytes) -> None:
             os.fchmod(file.fileno(), 0o644)
             file.write(content)
             file.flush()
+            passing("attachment.begun")
             os.fsync(file.fileno())
     except BaseException:
         os.unlink(name, dir_fd=folder)

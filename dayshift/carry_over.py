@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from dayshift import files, plan
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.markdown import clean
 from dayshift.model import Record, Task
@@ -83,6 +84,7 @@ def _replace(place: Path, content: bytes | None) -> None:
         place.unlink()
     else:
         files.write_atomically(place, content)
+    passing("rest.written")
 
 
 def _is_ours(place: Path) -> bool:

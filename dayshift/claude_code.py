@@ -24,6 +24,8 @@ AGENT_HEADER = "x-claude-code-agent-id"  #: marks the requests of a subagent
 SUBAGENT = "agent_id"  #: marks the hook's question about a subagent's call (tried with 2.1.329)
 OWN_ERROR = "<tool_use_error>"  #: begins the result of a call that the CLI did not run (tried with 2.1.329)
 NOT_WANTED = "The user doesn't want to proceed with this tool use."  #: so does this, once the person has interrupted it
+LONGEST_TEXT = 64 << 10  #: characters of its stream that are kept as one text
+MOST_PARTS = 1 << 19  #: commas in a line of its stream; what a tool read has some, what is said here has few
 DUMMY = "held-by-the-gateway"  #: what an agent has for a credential
 
 
@@ -306,7 +308,9 @@ Fact = Said | Used | Retrying | Limited | Result
 
 def parse(line: bytes) -> list[Fact]:
     """What one line of the stream says that matters here; ValueError if it is no JSON object."""
-    message = json.loads(line)
+    if line.count(b",") > MOST_PARTS:  # it would take its time, and everybody's
+        raise ValueError("too many parts")
+    message = json.loads(line.decode())
     if not isinstance(message, dict):
         raise ValueError("not a JSON object")
     match message.get("type"):
@@ -327,7 +331,7 @@ def _spoken(message: dict[str, Any]) -> list[Fact]:
     facts: list[Fact] = []
     for block in (message.get("message") or {}).get("content") or []:
         if block.get("type") == "text" and block.get("text", "").strip():
-            facts.append(Said(block["text"].strip()))
+            facts.append(Said(block["text"].strip()[:LONGEST_TEXT]))
         elif block.get("type") == "tool_use":
             facts.append(Used(str(block.get("name")), subject(block.get("input") or {})))
     return facts
@@ -346,7 +350,7 @@ def _result(message: dict[str, Any]) -> Result:
     return Result(
         error=bool(message.get("is_error")),
         asked=_deferred_question(message),
-        text=str(message.get("result") or "").strip(),
+        text=str(message.get("result") or "").strip()[:LONGEST_TEXT],
         api_status=message.get("api_error_status"),
         session_cost=from_usd(cost) if isinstance(cost, int | float) and cost >= 0 else None,
     )

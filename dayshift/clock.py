@@ -33,6 +33,12 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def midnight(moment: datetime, timezone: str) -> datetime:
+    """When the moment's calendar day began in that timezone."""
+    here = moment.astimezone(ZoneInfo(timezone))
+    return here.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+
+
 def day_of(moment: datetime, timezone: str) -> date:
     """The calendar day the moment belongs to in that timezone."""
     return moment.astimezone(ZoneInfo(timezone)).date()

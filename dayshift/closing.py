@@ -12,12 +12,13 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from dayshift import files, painting, picture, timeline
 from dayshift.alerts import LEFT_TO_THE_PERSON, Alert, Kind
 from dayshift.day_facts import DayFacts
+from dayshift.failpoints import passing
 from dayshift.home import INSTALLATION, Home
 from dayshift.markdown import clean
 from dayshift.model import Record
@@ -48,11 +49,15 @@ def is_over(facts: DayFacts) -> bool:
     return bool(facts.records) and facts.ended_at is not None and not any(stopped)
 
 
-def closing_alert(facts: DayFacts, report: Path, drawn: Path | None, now: datetime) -> Alert:
-    """The day in a few lines, with its report and picture: told once while it goes on, and once when it is over."""
+def closing_alert(
+    facts: DayFacts, report: Path, drawn: Path | None, now: datetime, evening: date | None = None
+) -> Alert:  # fmt: skip
+    """The day in a few lines, with its report and picture: told once each evening while it goes on, and once when it is
+    over."""
     over, what = is_over(facts), "rehearsal" if facts.rehearsal else "day"
     begun = f":{facts.started_at:%Y%m%dT%H%M%S}" if facts.rehearsal and facts.started_at else ""
-    key = f"report:{what}:{facts.date}{begun}:{'over' if over else 'going on'}"
+    going_on = "going on" if evening in (None, facts.date) else f"going on:{evening}"
+    key = f"report:{what}:{facts.date}{begun}:{'over' if over else going_on}"
     title = f"The {what} of {facts.date} {'is over' if over else 'goes on'}: {tally(facts.records)}"
     text = [f"{_spent(facts)}.", _unmarked(audit_sentence(facts)), *_needs(facts.records)]
     files = tuple(str(path) for path in (report, drawn) if path)
@@ -145,12 +150,14 @@ async def drawn(facts: picture.Facts, patience: float = PATIENCE) -> bytes:
     """The picture as a PNG, by a process of its own that leaves nothing behind; Undrawn if it fails."""
     with tempfile.TemporaryDirectory(prefix="dayshift-picture-") as folder:
         given = {name: os.environ[name] for name in NEEDED if name in os.environ}
+        passing("painter.starting")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", painting.__name__, cwd=INSTALLATION, stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
             env={**given, "MPLCONFIGDIR": folder, "LANG": "C.UTF-8"},
         )  # fmt: skip
         try:
+            passing("painter.started")
             async with asyncio.timeout(patience):
                 png, said = await process.communicate(picture.to_json(facts))
         except TimeoutError:

@@ -1,10 +1,12 @@
-"""The command line: finds the home, loads the one command asked for, turns errors into a message and an exit code."""
+"""The command line: finds the home, loads the one command asked for, turns errors into a message and an exit code.
+
+Joins crash_file, where a fault of the program is told.
+"""
 
 import errno
 import importlib
 import logging
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +37,7 @@ COMMANDS = {
     "answer": ("answer", "Answer an agent's question."),
     "say": ("say", "Tell an agent something it did not ask for."),
     "attach": ("attach", "Work in a task's session yourself, at your terminal."),
-    "logs": ("logs", "Show a task's log."),
+    "logs": ("logs", "Show a task's log or its timeline, or the daemon's log."),
     "pause": ("orders", "Park a task, or all of them, until `resume`."),
     "resume": ("orders", "Let a parked task go on."),
     "cancel": ("orders", "End a task for good."),
@@ -52,6 +54,7 @@ COMMANDS = {
     "lessons": ("lessons", "Show what agents are told besides, and decide what your feedback adds."),
     "notify": ("notify", "Show the channels to you; `notify test` sends a message over each."),
     "judge": ("judge", "Ask the guard about commands, one JSON object per line."),
+    "service": ("systemd", "Keep the daemon running as a systemd user service."),
     "clean": ("clean", "Take away the workspaces of ended tasks."),
 }
 
@@ -71,6 +74,15 @@ class Context:
 
     home: Home
     parts: Parts
+
+
+@dataclass(slots=True)
+class Begun:
+    """How far a command came: its home and its name, once they are known."""
+
+    parts: Parts
+    home: Home | None = None
+    command: str = ""
 
 
 class Failure(Exception):
@@ -117,14 +129,17 @@ def cli(ctx: click.Context, given: str | None) -> None:
       dayshift status --watch
       dayshift answer task-002 "use 50 per page"
     """
-    ctx.obj = Context(homes.find(given), ctx.obj)
+    begun: Begun = ctx.obj
+    begun.home, begun.command = homes.find(given), ctx.invoked_subcommand or ""
+    ctx.obj = Context(begun.home, begun.parts)
 
 
 def run(arguments: Sequence[str] | None, parts: Parts) -> int:
     """Run the command line; the exit code is returned, never raised."""
     logging.getLogger("dayshift").addHandler(logging.NullHandler())  # a command speaks through its output alone
+    begun = Begun(parts)
     try:
-        code = cli.main(arguments, prog_name="dayshift", standalone_mode=False, obj=parts)
+        code = cli.main(arguments, prog_name="dayshift", standalone_mode=False, obj=begun)
         return code if isinstance(code, int) else OK
     except Failure as failure:
         click.echo(str(failure), err=True)
@@ -143,22 +158,19 @@ def run(arguments: Sequence[str] | None, parts: Parts) -> int:
         return OK
     except OSError as error:
         if error.errno not in DISK:
-            return _fault(error)
+            return _fault(begun, error)
         with suppress(OSError):
             sys.stdout.close()  # what it still holds would fail once more at the end
         click.echo(f"{error.filename or 'the output'}: {error.strerror}", err=True)
         return BAD_ENVIRONMENT
-    except Exception as error:  # the boundary: a fault in the program is one line here and whole in the log
-        return _fault(error)
+    except Exception as error:  # the boundary: a fault in the program is one line here and whole in a crash file
+        return _fault(begun, error)
 
 
-def _fault(error: Exception) -> int:
-    log.critical("a fault in the program", exc_info=True)
-    click.echo(f"a fault in the program: {type(error).__name__}: {error}{_where_logged()}", err=True)
+def _fault(begun: Begun, error: Exception) -> int:
+    from dayshift import crash_file  # loaded for a crash alone: it knows every setting and every secret
+
+    log.critical("a fault in the program", exc_info=error)
+    place = crash_file.write(begun.home, begun.command, error) if begun.home else None
+    click.echo(crash_file.last_words(error, place), err=True)
     return BAD_ENVIRONMENT
-
-
-def _where_logged() -> str:
-    """The file that holds the whole of it; where there is none, the whole of it."""
-    files = [each.baseFilename for each in logging.getLogger().handlers if isinstance(each, logging.FileHandler)]
-    return f"; see {files[0]}" if files else f"\n{traceback.format_exc()}"

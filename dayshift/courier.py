@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from dayshift.alerts import PRESSING, Alert, Kind, bundles, quiet, still_true
 from dayshift.clock import Clock
+from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.model import Record
 from dayshift.outbox import Outbox, Outcome
@@ -175,7 +176,9 @@ class Courier:
 
     async def _send(self, alerts: tuple[Alert, ...], numbers: list[int]) -> None:
         try:
+            passing("alert.sending")
             await self._channel.send(alerts)
+            passing("alert.sent")
         except Later as later:
             if self._suspects.issuperset(numbers) and not self._failures:  # what was behind it has just gone through
                 self._blame(alerts, numbers, str(later))
@@ -231,6 +234,7 @@ class Courier:
             these = [number for number, how in self._done.items() if how == each]
             try:
                 self._outbox.settle(self._channel.name, these, each, self._clock.now())
+                passing("alert.settled")
             except Unusable as error:
                 return self._troubled(str(error))
             for number in these:

@@ -111,4 +111,5 @@ class DayFacts:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)  #: by task, made without knowing its cost
     overlaps: tuple[Overlap, ...] = ()
     tomorrow: Tomorrow | None = None  #: None while nothing is said of it: in a rehearsal
+    unreadable: tuple[str, ...] = ()  #: ids of tasks, of whatever day, whose records cannot be read
     overruns: tuple[str, ...] = ()  #: answers that cost more than they could: what a cap stands on was wrong there

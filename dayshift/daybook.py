@@ -21,7 +21,7 @@ def open_day(home: Home, record: Record, found: audit.Fingerprint, now: datetime
     place = _place(home, record.day, record.project, record.rehearsal)
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(place, {"opened_at": rfc3339(now), "aspects": aspects})
+        files.write_sealed(place, {"opened_at": rfc3339(now), "aspects": aspects})
 
 
 def forget_rehearsals(home: Home) -> None:
@@ -35,15 +35,19 @@ def close_day(home: Home, day: date, records: Sequence[Record], fenced: bool) ->
     if not records:
         return Closing(None)
     project, rehearsal = records[0].project, records[0].rehearsal
-    saved = files.read_json(_place(home, day, project, rehearsal))
-    if saved is None:
+    try:
+        saved = files.read_own(_place(home, day, project, rehearsal), "what there was before cannot be told")
+        opened_at = datetime.fromisoformat(saved["opened_at"]) if saved else None
+        before = audit.Fingerprint(saved["aspects"] if saved else {})
+    except (files.Unusable, KeyError, TypeError, ValueError) as error:
+        return Closing(None, trouble=f"what there was at the beginning cannot be read: {error}")
+    if opened_at is None:
         return Closing(None)
-    opened_at = datetime.fromisoformat(saved["opened_at"])
     try:
         now = audit.fingerprint(find(Path(project)))
     except (GitError, NotARepository, OSError) as error:
         return Closing(opened_at, trouble=str(error))
-    changed = audit.told(audit.differences(audit.Fingerprint(saved["aspects"]), now))
+    changed = audit.told(audit.differences(before, now))
     seen = [finding for record in records for finding in record.findings_today]
     unwatched = any(record.audited_today < record.runs_today for record in records)
     return Closing(

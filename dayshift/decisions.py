@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from dayshift import visits
-from dayshift.events import Order, RunEnded, Verified
+from dayshift import setbacks, visits
+from dayshift.events import Order, Reached, RunEnded, Verified
 from dayshift.limits import asked_again
 from dayshift.model import Answer, Ask, Bypass, Exit, Finding, Guidance, Question, Record
+from dayshift.setbacks import GO_ON, LESS, another_attempt, noted, stuck, untroubled
 from dayshift.states import (
     Cancelled,
     Done,
@@ -23,19 +24,11 @@ from dayshift.states import (
     Waiting,
 )
 
-GO_ON = "Go on where you stopped."
-MOST_MISHAPS = 6  #: runs in a row lost through no fault of the task before it is left to the person
 BUDGET_ERROR = 402
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 WEIGHT = {Ending.silent: 0, Ending.parked: 1, Ending.halted: 2, Ending.cancelled: 2}  #: which ending overrules which
-FIRST_OUTAGE, LONGEST_OUTAGE = timedelta(seconds=30), timedelta(minutes=30)  #: pauses after runs the provider ended
+LONGEST_ASKED = 400  #: characters of a question that is said again
 WORTH_HAVING = 30.0  #: seconds the provider must have kept a task waiting for its time to be given back
-#: What a run is told that took too much of the machine, by what it was.
-LESS = {
-    "memory": "Do it with less: fewer processes side by side, data in parts, nothing large in /tmp.",
-    "processes": "Do it with fewer processes side by side.",
-    "disk": "First remove what is not needed any more from your workspace, then do it with less.",
-}
 
 
 # --- a run's life ----------------------------------------------------------------------------------
@@ -85,7 +78,7 @@ def after_run(record: Record, event: RunEnded, now: datetime) -> Record:
         case _ if state.visit:
             return visits.given_back(record, event.exit, now)
         case Ending.silent if not _had_its_say(event.exit):
-            return mishap(record, state.detail, now)
+            return setbacks.hung(record, state.detail, now)
         case Ending.parked if not _had_its_say(event.exit) or _must_go_on(record, event.exit):
             record = replace(record, say=None if event.exit.finished else record.say)
             return _with(record, Parked(now, state.park or ParkReason.stop, state.detail, state.until))
@@ -129,30 +122,27 @@ def _must_go_on(record: Record, exit: Exit) -> bool:
 
 def _after_own_end(record: Record, exit: Exit, now: datetime) -> Record:
     if exit.how in LESS and not _had_its_say(exit):
-        return _after_excess(record, exit, now)
+        return setbacks.excess(record, exit, now)
     if exit.how == "deadline" and exit.held >= WORTH_HAVING:
         return queued(record, now)  # the provider had that time, not the task
     if exit.how == "deadline":
         return ended(record, Failed(now, f"timed out after {record.task.timeout_minutes} minutes"), now)
+    if exit.how == "hindered":
+        return queued(record, now)  # the machine is to blame; no agent is started until it may do
     if exit.how == "unprepared":
         return ended(record, Failed(now, f"it could not be started: {exit.error}"), now)
     if exit.asked:
         return asking(record, exit.asked, now)
+    if exit.how == "restarted":
+        return queued(record, now)  # however often the power goes, no task is to blame
     if exit.how == "lost":
-        return mishap(record, "the run was lost", now)
+        return setbacks.mishap(record, "the run was lost", now)
     record = replace(record, say=None)
     if _must_go_on(record, exit):
-        return queued(_untroubled(record), now)
+        return queued(untroubled(record), now)
     if exit.finished:
-        return _with(replace(record, mishaps=0, outages=0), Verifying(now))
+        return _with(replace(record, mishaps=0, hangs=0, outages=0), Verifying(now))
     return _after_error(record, exit, now)
-
-
-def _after_excess(record: Record, exit: Exit, now: datetime) -> Record:
-    """A run that took too much of the machine: another attempt, told to take less; nothing else is to blame."""
-    reason = f"it {exit.error}; raise that, or make the task smaller"
-    say = f"You were stopped, since the run {exit.error}. {LESS[exit.how]}\n\n{GO_ON}"
-    return another_attempt(_noted(record, reason), say, reason, now)
 
 
 def _after_error(record: Record, exit: Exit, now: datetime) -> Record:
@@ -161,57 +151,18 @@ def _after_error(record: Record, exit: Exit, now: datetime) -> Record:
     if exit.reset_at:
         return _with(record, Parked(now, ParkReason.usage_limit, exit.error, asked_again(exit.reset_at, now)))
     if exit.api_status in LATER or (exit.api_status is None and exit.error.startswith("API Error")):
-        return outage(record, exit.error, now)
+        return setbacks.outage(record, exit.error, now)
+    if not exit.closed:
+        return setbacks.hung(record, exit.error, now)
     say = f"The run ended with an error: {exit.error}\n\n{GO_ON}"
-    return stuck(record, exit.error, now) or another_attempt(_noted(record, exit.error), say, exit.error, now)
-
-
-def mishap(record: Record, what: str, now: datetime) -> Record:
-    """A run that ended through no fault of the task: try again, but not for ever."""
-    if parked := stuck(record, what, now):
-        return parked
-    count = record.mishaps + 1
-    if count > MOST_MISHAPS:
-        return ended(record, Failed(now, f"given up after {count} runs in a row were lost: {what}"), now)
-    return queued(_noted(replace(record, mishaps=count), what), now)
-
-
-def outage(record: Record, what: str, now: datetime) -> Record:
-    """A run that the provider ended: try again, later each time; it costs no attempt and fails no task."""
-    pause = min(FIRST_OUTAGE * 2 ** min(record.outages, 10), LONGEST_OUTAGE)
-    return _with(replace(record, outages=record.outages + 1), Parked(now, ParkReason.provider, what, now + pause))
-
-
-def stuck(record: Record, failure: str, now: datetime) -> Record | None:
-    """Left to the person, if it failed as the run before and did not get a step further; else None."""
-    if record.steps or not failure or failure != record.failure:
-        return None
-    detail = f"twice in a row and no step further: {failure}; see the log, then `dayshift retry {record.id}`"
-    return _with(replace(record, failure=""), Parked(now, ParkReason.stuck, detail))
-
-
-def _noted(record: Record, failure: str) -> Record:
-    return replace(record, failure=failure)
-
-
-def _untroubled(record: Record) -> Record:
-    """A run came to a word of its own: what went wrong before it no longer counts."""
-    return replace(record, mishaps=0, outages=0, failure="")
-
-
-def another_attempt(record: Record, say: str, reason: str, now: datetime) -> Record:
-    """The task tries again within its attempts, told what went wrong; else it has failed. A `retry` is told it too."""
-    record = replace(record, say=say)
-    if record.attempt >= record.task.max_attempts:
-        return ended(record, Failed(now, reason), now)
-    return queued(replace(record, attempt=record.attempt + 1), now)
+    return stuck(record, exit.error, now) or another_attempt(noted(record, exit.error), say, exit.error, now)
 
 
 def asking(record: Record, ask: Ask, now: datetime) -> Record:
     """The task waits for the person."""
     number = len(record.questions) + 1
     question = Question(record.id, number, ask.text, now, ask.options, ask.tool_input)
-    record = replace(_untroubled(record), questions=(*record.questions, question), say=None)
+    record = replace(untroubled(record), questions=(*record.questions, question), say=None)
     return _with(record, Waiting(now, number))
 
 
@@ -222,6 +173,7 @@ def answered(record: Record, answer: Answer, now: datetime) -> Record:
     question = record.questions[answer.number - 1]
     # A deferred tool call is asked again by itself on resume and must not be talked over. A visit may have lost it.
     deferred = question.tool_input and not record.state.visited
+    answer = replace(answer, heard=not deferred)
     say = "" if deferred else f"The person answered your question:\n\n{answer.text}\n\n{GO_ON}"
     return queued(replace(record, answers=(*record.answers, answer), say=say), now)
 
@@ -235,9 +187,9 @@ def after_checks(record: Record, event: Verified, told: str, summary: str, now: 
     if alarm := _alarm(event.findings):
         return quarantined(record, alarm, now)
     if all(check.exit_code == 0 for check in checks):
-        return queued(_untroubled(record), now) if record.unheard else ended(record, Done(now), now)
+        return queued(untroubled(record), now) if record.unheard else ended(record, Done(now), now)
     parked = stuck(record, summary, now) if record.attempt < record.task.max_attempts else None
-    return parked or another_attempt(_noted(record, summary), told, summary, now)
+    return parked or another_attempt(noted(record, summary), told, summary, now)
 
 
 def halt_due(record: Record, halt_after: int) -> bool:
@@ -307,6 +259,19 @@ def when_heard(record: Record) -> str:
     return "it hears that when it goes on"
 
 
+def reached(record: Record, event: Reached, now: datetime) -> Record:
+    """The answer was heard; if it was lost on its way, it is told as guidance instead. Each once."""
+    answer = record.unheard_answer
+    if answer is None or answer.number != event.number:
+        return record
+    record = replace(record, answers=(*record.answers[:-1], replace(answer, heard=True)))
+    if event.arrived:
+        return record
+    asked = " ".join(record.questions[answer.number - 1].text.split())[:LONGEST_ASKED]
+    words = f"You asked: {asked}\nThe answer got lost on its way to you. It is: {answer.text}"
+    return replace(record, guidance=(*record.guidance, Guidance(f"answer {answer.number}", words, now, answer.by)))
+
+
 def heard(record: Record, numbers: Collection[int]) -> Record:
     """The guidance of these numbers was sent to a model, in the present run."""
     return _said(record, numbers, record.runs, heard=True)
@@ -323,7 +288,7 @@ def _said(record: Record, numbers: Collection[int], run: int, heard: bool = Fals
 def _forgiven(record: Record) -> Record:
     """What went wrong no longer counts; what it cost does."""
     forgiven, seconds, review = len(record.blocked), record.active_seconds, _objection(record)
-    fresh = replace(_untroubled(record), attempt=1, ended_at=None, review="pending", review_reason="", reviewed_at=None)
+    fresh = replace(untroubled(record), attempt=1, ended_at=None, review="pending", review_reason="", reviewed_at=None)
     if record.in_quarantine:  # nothing of it is gone on with: another workspace, another session
         fresh = replace(fresh, base=None, commit=None, session_id=None, say=None, checks=(), claim="", cli_cost=None)
         fresh = _said(fresh, range(len(fresh.guidance) + 1), run=0)  # a new session has heard nothing

@@ -1,10 +1,12 @@
 """What a task leaves on disk: how much it is, its work saved from removal, and the removal."""
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
-from dayshift import files, git, records, workspace
+from dayshift import files, git, quarantine, records, workspace
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.model import Record
 
@@ -47,6 +49,7 @@ def discard(home: Home, record: Record) -> None:
             files.remove_tree(place)
         elif place.parent != home.records:
             place.unlink(missing_ok=True)
+    passing("task.taken_away")
     records.remove(home, record.id)
 
 
@@ -55,14 +58,75 @@ def salvage(home: Home, record: Record) -> Path | None:
     folder = home.workspace(record.id)
     if record.commit in (None, record.base) or not folder.is_dir():
         return None
-    patch = _plain_bytes(folder / "changes.patch")
+    stem = f"{record.id}-{record.day}{'-quarantined' if record.in_quarantine else ''}"
+    return _published(home, stem, _plain_bytes(folder / "changes.patch"))
+
+
+def rescue(home: Home, folder: Path, project: git.Repository | None) -> Path | None:
+    """Save the work in a workspace of which no record tells, and take away what the repository knows of it.
+
+    It becomes a patch; if git cannot make one, the workspace is put aside. Where that is, or None if nothing was made.
+    """
+    place = workspace.Workspace(folder, project) if project else None
+    saved = None
+    try:
+        if place is not None:
+            base = _base(place)
+            commit = place.keep(base, f"{folder.name}: found without a record")
+            if commit != base:
+                saved = _published(home, f"{folder.name}-orphan", _plain_bytes(folder / "changes.patch"))
+        elif any(workspace.repo_of(folder).glob("*")):
+            saved = _put_aside(home, folder)
+    except (workspace.Tampered, git.GitError, Unsaved, OSError):
+        saved = _put_aside(home, folder)
+    if place is not None:
+        place.forget()
+    return saved
+
+
+def _base(place: workspace.Workspace) -> str:
+    """The commit the work began from: what the supervisor's last commit stands on, else what the worktree does."""
+    place.check()
+    author, *parents = _kept(place)
+    return parents[0] if author == git.IDENTITY["GIT_AUTHOR_EMAIL"] else place.repository.text("rev-parse", "HEAD")
+
+
+def salvage_ref(home: Home, place: workspace.Workspace) -> Path | None:
+    """Save the work that a private ref holds as a patch; None if there is none."""
+    author, *parents = _kept(place)
+    if author != git.IDENTITY["GIT_AUTHOR_EMAIL"] or len(parents) != 1:  # it is where the task began
+        return None
+    patch = place.project.run("diff", "--binary", parents[0], workspace.REF + place.task_id)
+    return _published(home, f"{place.task_id}-orphan", patch)
+
+
+def _kept(place: workspace.Workspace) -> list[str]:
+    """The author of the commit on the private ref, and that commit's parents."""
+    words = ("show", "--no-patch", "--format=%ae %P", workspace.REF + place.task_id)
+    return place.project.text(*words, check=False).split() or [""]
+
+
+def _put_aside(home: Home, folder: Path) -> Path:
+    """The workspace as it is, without a .git file that git would obey, among what was salvaged."""
+    quarantine.defuse(workspace.repo_of(folder) / ".git")
+    target = home.results / "salvage" / f"{folder.name}-workspace"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    while os.path.lexists(target):
+        target = target.with_name(f"{target.name}-again")
+    shutil.move(folder, target)
+    passing("workspace.put_aside")
+    return target
+
+
+def _published(home: Home, stem: str, patch: bytes) -> Path:
+    """The patch in results/salvage, never over another."""
     place = home.results / "salvage"
     place.mkdir(parents=True, exist_ok=True)
-    stem = f"{record.id}-{record.day}{'-quarantined' if record.in_quarantine else ''}"
     name, turn = stem, 1
     while not files.publish_once(place / f"{name}.patch", patch):
         turn += 1
         name = f"{stem}-{turn}"
+    passing("work.salvaged")
     return place / f"{name}.patch"
 
 

@@ -133,6 +133,15 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """A request of the task's agent showed whether the answer of that number came through, or was lost on its way."""
+
+    task_id: str
+    number: int
+    arrived: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AttachAsked:
     """The person wants to be let into a task's session, at a terminal of that kind; `request` waits for a reply."""
 
@@ -207,5 +216,6 @@ class Tick:
 
 Event = (
     HandedIn | Ordered | Reviewed | Prepared | Taught | Active | Denied | Bypassed | NetworkRefused | Answered | Guided
-    | Heard | AttachAsked | Opened | CapReached | ProviderLimited | RunEnded | Verified | Overdue | StopAsked | Tick
+    | Heard | Reached | AttachAsked | Opened | CapReached | ProviderLimited | RunEnded | Verified | Overdue | StopAsked
+    | Tick
 )  # fmt: skip

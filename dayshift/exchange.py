@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, ConnectionTimeoutError, web
 
 from dayshift import limits
+from dayshift.failpoints import passing
 from dayshift.gate import Course
 from dayshift.limits import Kind, Limit
 from dayshift.meter import Meter, Refusal, UsageReader
@@ -59,8 +60,10 @@ class Exchange:
         sent = False
         try:
             url, headers = upstream.url + self._request.path_qs, _passed_on(self._request.headers, upstream)
+            passing("message.forwarding")
             async with client.post(url, data=BytesIO(body), headers=headers, allow_redirects=False) as response:
                 sent = True
+                passing("message.forwarded")
                 await self._relay(response)
         except Exception as error:  # whatever broke, the request is booked and the agent hears that it broke
             log.warning("upstream: %s: %s", type(error).__name__, error)
@@ -78,7 +81,9 @@ class Exchange:
         else:
             await self._relay_answer(response)
         if self._listening:
+            passing("answer.passing")
             await self.answer.write_eof()
+        passing("answer.passed")
 
     async def _relay_error(self, response: Any) -> None:
         """Pass a refusal on once it is known what it tells of; where the fleet is parked, it is not tried again."""
@@ -170,6 +175,7 @@ class Exchange:
         if self._booking is not None:
             await entry(self._booking)  # if this fails it is still to be booked
             self._booking = None
+            passing("message.booked")
 
 
 def _passed_on(headers: Mapping[str, str], upstream: Upstream) -> dict[str, str]:

@@ -1,6 +1,10 @@
-"""Files that survive crashes and do not trust their writers."""
+"""Files that survive crashes and do not trust their writers.
+
+Joins the holder for its checksum, which its records have too.
+"""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -11,7 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dayshift.failpoints import passing
+from dayshift.holder import seal
+
 SIZE_LIMIT = 256 * 1024
+#: What says that a file is not to be read; all else is the machine's fault, and may be over soon.
+REFUSING = (
+    errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG,
+)  # fmt: skip
+OWN_LIMIT = 64 << 20  #: bytes of a JSON file of our own
 
 
 class Refused(Exception):
@@ -23,6 +35,7 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o644, durabl
     temporary = _write_beside(path, content, mode, durable)
     try:
         temporary.replace(path)
+        passing("file.replaced")
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -35,6 +48,7 @@ def publish_once(path: Path, content: str | bytes, mode: int = 0o644) -> bool:
     temporary = _write_beside(path, content, mode, durable=True)
     try:
         os.link(temporary, path)
+        passing("file.linked")
     except FileExistsError:
         return False
     finally:
@@ -51,10 +65,14 @@ def _write_beside(path: Path, content: str | bytes, mode: int, durable: bool) ->
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
+            passing("file.written")
             if durable:
                 os.fsync(file.fileno())
-    except BaseException:
+        passing("file.whole")
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # a write that fails does not say where
         raise
     return temporary
 
@@ -64,6 +82,7 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+        passing("folder.synced")
     finally:
         os.close(descriptor)
 
@@ -73,35 +92,94 @@ def write_json(path: Path, value: Any, durable: bool = True) -> None:
     write_atomically(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n", durable=durable)
 
 
+def write_sealed(path: Path, value: Any) -> None:
+    """The same with a checksum: what reads it later sees whether it is what was written."""
+    write_atomically(path, seal.sealed(json.dumps(value, ensure_ascii=False, indent=2)))
+
+
 def read_json(path: Path) -> Any | None:
-    """The value in a JSON file of our own, or None if the file is absent or broken."""
+    """The value in a JSON file of our own, or None if the file is absent or broken, or is not what was written."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return opened_json(path)
+    except (OSError, Refused, ValueError):
         return None
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The same, where it is an object; nothing if it is none."""
+    value = read_json(path)
+    return value if isinstance(value, dict) else {}
+
+
+def opened_json(path: Path) -> Any:
+    """The same; FileNotFoundError, OSError, Refused or ValueError say what is wrong with it."""
+    return seal.opened(_read_plain(path, OWN_LIMIT, follow=True))
+
+
+def read_own(path: Path, cure: str) -> dict[str, Any]:
+    """The object in that file, empty if there is no file; Unusable, with place and cure, if it holds anything else."""
+    try:
+        if isinstance(value := opened_json(path), dict):
+            return value
+        why = "it holds no object"
+    except FileNotFoundError:
+        return {}
+    except (OSError, Refused, ValueError) as error:
+        why = str(error)
+    raise Unusable(f"{path} is broken ({why}): {cure}")
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether it belongs to somebody else: neither to this user or root, nor to whom the folder belongs it is in."""
+    return path.lstat().st_uid not in (os.geteuid(), 0, path.parent.stat().st_uid)
+
+
+def set_aside(path: Path) -> Path:
+    """Give what cannot be used another name beside its own, never that of something else; which it is now."""
+    aside, turn = path.with_name(f"{path.name}.broken"), 1
+    while os.path.lexists(aside):
+        turn += 1
+        aside = path.with_name(f"{path.name}.broken.{turn}")
+    path.rename(aside)
+    passing("file.set_aside")
+    return aside
 
 
 def read_untrusted(path: Path, limit: int = SIZE_LIMIT) -> str:
     """The text of a regular file another party may write. Links, pipes, devices, big or binary files: Refused."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return _checked_text(path, _read_plain(path, limit))
+
+
+def _read_plain(path: Path, limit: int, follow: bool = False) -> bytes:
+    """What a regular file holds; whatever lies there, this waits for nobody and takes no more than the limit."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
         descriptor = os.open(path, flags)
-    except FileNotFoundError:
-        raise
     except OSError as error:
+        if error.errno not in REFUSING:
+            raise
         raise Refused(f"{path.name} cannot be read as a plain file ({error.strerror})") from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
             raise Refused(f"{path.name} is not a regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return _checked_text(path, file.read(limit + 1), limit)
+        data = b"" if facts.st_size > limit else _read_up_to(descriptor, limit + 1)
     finally:
         os.close(descriptor)
-
-
-def _checked_text(path: Path, data: bytes, limit: int) -> str:
-    if len(data) > limit:
+    if facts.st_size > limit or len(data) > limit:
         raise Refused(f"{path.name} is larger than {limit // 1024} KiB")
+    return data
+
+
+def _read_up_to(descriptor: int, most: int) -> bytes:
+    blocks = list[bytes]()
+    while most > 0 and (block := os.read(descriptor, min(most, 1 << 20))):
+        blocks.append(block)
+        most -= len(block)
+    return b"".join(blocks)
+
+
+def _checked_text(path: Path, data: bytes) -> str:
     if b"\0" in data:
         raise Refused(f"{path.name} is binary; it must be UTF-8 text")
     try:
@@ -113,7 +191,9 @@ def _checked_text(path: Path, data: bytes, limit: int) -> str:
 def remove_tree(folder: Path) -> None:
     """Take the folder away with all it holds, however deep; links in it are removed, never followed."""
     quiet = subprocess.DEVNULL  # rm(1), for shutil.rmtree gives up on folders a thousand deep
+    passing("tree.removing")
     subprocess.run(["rm", "-rf", "--", str(folder)], check=False, stdin=quiet, stderr=quiet, process_group=0)
+    passing("tree.removed")
 
 
 def walk(tree: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
@@ -134,12 +214,16 @@ def walk(tree: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
         waiting += [folder / name for name in reversed(subfolders)]
 
 
+def private_place(name: str) -> Path:
+    """Where a private folder of that name is, or would be."""
+    parent = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
+    fits = parent.is_dir() and os.access(parent, os.W_OK) and len(str(parent)) < 40
+    return parent / name if fits else Path("/tmp") / f"{name}-{os.getuid()}"
+
+
 def private_folder(name: str) -> Path:
     """A folder of this user's alone with a short path, outside every home and sandbox; made if absent."""
-    parent = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
-    if not (parent.is_dir() and os.access(parent, os.W_OK) and len(str(parent)) < 40):
-        parent, name = Path("/tmp"), f"{name}-{os.getuid()}"
-    folder = parent / name
+    folder = private_place(name)
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:

@@ -32,6 +32,7 @@ AT_ONCE = 128  #: requests of one agent; its subagents are a few, and none may u
 FORWARDED = frozenset({"/v1/messages", "/v1/messages/count_tokens"})
 HOOK_BYTES = 2 << 20  #: of one question to the guard, which all agents wait for; no answer of a model is as long
 CONNECTIONS = 256  #: of one agent: each takes one of the few descriptors that the whole daemon has
+BODY_SECONDS = 60.0  #: for the whole of a request to come, from this very machine; who stops in the middle is not busy
 LAST_SECONDS = 5.0  #: how long a closing gateway still reads answers; what is cut off then is charged at the worst case
 CLOSING_SECONDS = 0.5  #: an agent that is no longer served may still get this much of its answer
 
@@ -119,14 +120,20 @@ class Gateway:
             return await self._answer(task_id, request)
         finally:
             self._under_way[task_id] -= 1
+            if not self._under_way[task_id]:
+                del self._under_way[task_id]
 
     async def _answer(self, task_id: str, request: web.Request) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.read()
+        except TimeoutError:
+            return web.Response(status=web.HTTPRequestTimeout.status_code)
         if request.path == self._hook_path and request.method == "POST":
             return await self._ask_hook(task_id, request)
         if request.rel_url.raw_path not in FORWARDED or request.method != "POST":
             what = f"the gateway does not serve {request.method} {request.path}"
             return Refusal(404, "not_found_error", what).answer()
-        body = await request.read()
         upstream = self._upstream(task_id)  # asked first: nothing may fail between the reservation and its pump
         booked = not request.path.endswith("/count_tokens")
         if not booked and (refusal := self._meter.counting(body)):

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dayshift.failpoints import passing
+
 # An agent-made config, hook, filter, or bare repository must not be able to start a program in a supervisor's git call.
 SAFE = {
     "core.fsmonitor": "false", "core.hooksPath": "/dev/null", "core.attributesFile": "/dev/null",
@@ -46,6 +48,7 @@ IDENTITY = {
     "GIT_COMMITTER_NAME": "dayshift", "GIT_COMMITTER_EMAIL": "dayshift@localhost",
 }  # fmt: skip
 
+SECONDS = 900.0  #: that one command may take: a worktree of a huge repository on a slow disk
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 #: Nothing of the person's account and nothing of the environment: no other configuration, no network, no stand-ins.
@@ -90,11 +93,17 @@ class Repository:
     def _git(
         self, words: Sequence[str], stdin: bytes | None, more: Mapping[str, str]
     ) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            ["git", *words], input=stdin, capture_output=True, check=False, cwd=self.work_tree,
-            env={**self._environment(), **_settings({**SAFE, **more})},
-            stdin=None if stdin is not None else subprocess.DEVNULL, process_group=0,
-        )  # fmt: skip
+        passing("git.starting")
+        try:
+            result = subprocess.run(
+                ["git", *words], input=stdin, capture_output=True, check=False, cwd=self.work_tree,
+                env={**self._environment(), **_settings({**SAFE, **more})},
+                stdin=None if stdin is not None else subprocess.DEVNULL, process_group=0, timeout=SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise GitError(f"git {words[0]}: it took longer than {SECONDS:.0f} seconds and was ended") from None
+        passing("git.ended")
+        return result
 
     def _without_drivers(self) -> dict[str, str]:
         """Settings under which no filter and no merge driver is left that is a program of somebody's."""

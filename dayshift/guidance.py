@@ -2,15 +2,16 @@
 
 A run is told with its prompt, or with the answer to its next tool call. Whether that arrived is seen on the wire: the
 words are marked with their number, and a request of the agent that carries both was served. What a request does not
-carry that follows the telling was lost on the way, and is told again. So this joins the headers of claude_code.
+carry that follows the telling was lost on the way, and is told again; so is an answer that a hook gave in vain. So this
+joins the headers of claude_code and deferral.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dayshift import claude_code
-from dayshift.events import Event, Heard
+from dayshift import claude_code, deferral
+from dayshift.events import Event, Heard, Reached
 from dayshift.markdown import clean
 from dayshift.model import Guidance, Record
 
@@ -80,6 +81,11 @@ class Delivery:
         self._heard.pop(record.id, None)
         self._log(record.id, said)
 
+    def forget(self, task_id: str) -> None:
+        """That task is gone."""
+        self._told.pop(task_id, None)
+        self._heard.pop(task_id, None)
+
     def beside(self, task_id: str, call: Mapping[str, Any]) -> str:
         """What to tell the agent beside the answer to this tool call; a subagent is told nothing."""
         if claude_code.SUBAGENT in call:
@@ -107,16 +113,19 @@ class Delivery:
     def passing(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> Callable[[], None]:
         """Look at a request of the agent that goes out now; to be called once it was served."""
         record = self._record(task_id)
-        told = self._told_in(record) - self._heard.get(task_id, set())
-        if not told or headers.get(claude_code.AGENT_HEADER) or WITH_TOOLS not in body:
+        told, answer = self._told_in(record) - self._heard.get(task_id, set()), record.unheard_answer
+        if not (told or answer) or headers.get(claude_code.AGENT_HEADER) or WITH_TOOLS not in body:
             return lambda: None
         carried = frozenset(
             number for number, each in record.unheard.items() if number in told and _is_in(body, number, each)
         )
         self._told[task_id] = set(carried)  # what was told before this request and is not in it was lost
-        return lambda: self._arrived(task_id, carried)
+        reached = Reached(task_id, answer.number, deferral.arrived(body)) if answer else None
+        return lambda: self._arrived(task_id, carried, reached)
 
-    def _arrived(self, task_id: str, numbers: frozenset[int]) -> None:
+    def _arrived(self, task_id: str, numbers: frozenset[int], reached: Reached | None) -> None:
+        if reached:
+            self._put(reached)
         new = numbers - self._heard.setdefault(task_id, set())
         if new:
             self._heard[task_id] |= new

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from dayshift import transcripts
 from dayshift.bill import Billed
+from dayshift.failpoints import passing
 from dayshift.other_use import OtherUse
 from dayshift.transcripts import Mark
 
@@ -168,6 +169,7 @@ def _second(batches: Sequence[tuple[int, Batch]]) -> tuple[int, int, int]:
     os.close(issue)
     with suppress(OSError):
         fcntl.fcntl(results, fcntl.F_SETPIPE_SZ, 1 << 20)
+    passing("reader.forking")
     child = os.fork()
     if child == 0:
         _serve(batches, tickets, deliver)

@@ -2,13 +2,12 @@
 
 import hashlib
 import os
-import re
 import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from dayshift.files import private_folder
+from dayshift.files import private_folder, private_place
 
 INSTALLATION = Path(__file__).resolve().parent.parent
 SHARED = Path(sys.prefix, "share", "dayshift")  #: where an installed package has its data files
@@ -188,8 +187,8 @@ class Home:
 
     def quarantines(self, task_id: str) -> list[Path]:
         """Every workspace of the task that was set aside."""
-        name = re.compile(rf"{re.escape(task_id)}-run\d+")
-        return sorted(path for path in self.own.glob("quarantine/*") if name.fullmatch(path.name))
+        found = self.own.glob(f"quarantine/{task_id}-run*")
+        return sorted(path for path in found if path.name.removeprefix(f"{task_id}-run").isdecimal())
 
     def make_folders(self) -> None:
         """Make what the program writes into; what is there stays."""
@@ -200,7 +199,16 @@ class Home:
 
     def sockets(self) -> Path:
         """A short private folder for unix sockets, whose names may not exceed 107 bytes; made if absent."""
-        return private_folder("dayshift-" + hashlib.sha256(str(self.root).encode()).hexdigest()[:12])
+        return private_folder(self._sockets_name)
+
+    @property
+    def sockets_place(self) -> Path:
+        """Where that folder is if there is one."""
+        return private_place(self._sockets_name)
+
+    @property
+    def _sockets_name(self) -> str:
+        return "dayshift-" + hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
 
 
 def find(given: str | None) -> Home:

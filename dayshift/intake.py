@@ -3,7 +3,7 @@
 Joins the decisions: a task of an earlier day goes on as it would after the person's `retry` or `resume`. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,9 +34,14 @@ Known = Mapping[str, Record]
 # --- whether ---------------------------------------------------------------------------------------
 
 
-def collisions(records: Known, day: Day, rehearsal: bool) -> list[str]:
+def collisions(records: Known, day: Day, rehearsal: bool, unreadable: Collection[str] = ()) -> list[str]:
     """Why tasks of the day cannot be taken in: their ids stand for other work, or cannot be gone on with."""
-    return [why for task in day.tasks if (why := _collision(records.get(task.id), task, day, rehearsal))]
+    lost = [
+        f"the record of {task.id} cannot be read, so what was done for it is not known; use another id, or {TAKE_OUT}"
+        for task in day.tasks
+        if task.id in unreadable
+    ]
+    return lost + [why for task in day.tasks if (why := _collision(records.get(task.id), task, day, rehearsal))]
 
 
 def _collision(known: Record | None, task: Task, day: Day, rehearsal: bool) -> str | None:

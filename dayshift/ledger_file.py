@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from datetime import date
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from dayshift.failpoints import passing
 from dayshift.files import Unusable, sync_folder
+from dayshift.money import shown
 
 BACKUPS_KEPT = 7
 PATIENCE = 20.0  #: seconds a writer waits for another
@@ -135,7 +138,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        passing("transaction.made")
         connection.execute("COMMIT")
+        passing("transaction.committed")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -186,6 +191,29 @@ def verify(path: Path, connection: sqlite3.Connection) -> None:
             raise Unusable(f"{path}: {found[0]}{cure(path)}")
 
 
+def verify_whole(path: Path, connection: sqlite3.Connection) -> None:
+    """The same, and that every index says what its table does; takes longer."""
+    with explained(path, connection):
+        found = [text for (text,) in connection.execute("PRAGMA integrity_check(5)")]
+        if found != ["ok"]:
+            raise Unusable(f"{path}: {found[0]}{cure(path)}")
+
+
+def imbalances(connection: sqlite3.Connection) -> list[str]:
+    """Where the budgets do not equal the sum of their requests, in words; empty when all is well."""
+    rows: list[tuple[Any, ...]] = connection.execute(
+        "SELECT budget.window, settled, reserved, COALESCE(spent, 0), COALESCE(held, 0) FROM budget LEFT JOIN ("
+        " SELECT value AS window, SUM(cost) AS spent, SUM(IIF(state = 'open', worst, 0)) AS held"
+        " FROM request, json_each(windows) GROUP BY value) AS sums ON sums.window = budget.window"
+        " WHERE settled <> COALESCE(spent, 0) OR reserved <> COALESCE(held, 0)"
+    ).fetchall()
+    return [
+        f"{window}: settled {shown(settled)}, its requests say {shown(spent)}; "
+        f"reserved {shown(reserved)}, its requests say {shown(held)}"
+        for window, settled, reserved, spent, held in rows
+    ]
+
+
 def cure(path: Path) -> str:
     """How to go on without a broken ledger: nothing is thrown away, the newest copy takes its place."""
     numbers = (path.with_name(f"{path.stem}.broken-{number}") for number in count(1))
@@ -218,7 +246,9 @@ def back_up(path: Path, connection: sqlite3.Connection, day: date) -> Path:
             target.close()
         except sqlite3.Error as error:
             raise Unusable(f"{temporary}: {error}") from error
+        passing("backup.copied")
         temporary.replace(copy)
+        passing("backup.named")
         sync_folder(folder)
     for old in backups(path)[:-BACKUPS_KEPT]:
         old.unlink()

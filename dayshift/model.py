@@ -80,6 +80,7 @@ class Answer:
     text: str
     by: str
     at: datetime
+    heard: bool = False  #: a prompt tells it, or a model was seen to be sent it, or it is told as guidance
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +219,12 @@ class Exit:
     run: int
     code: int | None  #: the CLI's exit code; None when it was lost (killed holder, reboot)
     finished: bool = False  #: the CLI printed a final result without an error
-    how: str = "exited"  #: exited, stopped, deadline, lost (its records end in the middle), unprepared (never begun),
-    #: or what it took too much of: memory, processes, disk
+    how: str = "exited"  #: exited, stopped, deadline, lost (its records end in the middle),
+    #: restarted (so did the machine meanwhile), unprepared (never begun),
+    #: hindered (the machine had no room, or its disk failed), or what it took too much of: memory, processes, disk
     asked: Ask | None = None  #: it ended to let the person answer
     error: str = ""  #: what the CLI or the launch said went wrong
+    closed: bool = True  #: the CLI came to a closing word, be it an error
     api_status: int | None = None  #: HTTP status of the API error that ended it
     reset_at: datetime | None = None  #: when a usage limit ends, if the provider said so
     steps: int = 0  #: tool calls it made; none means that it got no further
@@ -292,7 +295,8 @@ class Record:
     lessons: tuple[str, ...] = ()  #: the ids of those its agent was told at its beginning
     late_lessons: tuple[str, ...] = ()  #: of those it was told when it went on, in the middle of its work
     say: str | None = None  #: what the session is told next; kept until a run that was told it came to its own end
-    mishaps: int = 0  #: runs in a row that ended through no fault of the task: lost, silent
+    mishaps: int = 0  #: runs in a row that were lost through no fault of the task
+    hangs: int = 0  #: runs in a row that stood still and were ended, or ended without a word of their own
     steps: int = 0  #: tool calls of its last run
     outages: int = 0  #: runs in a row that the provider ended
     failure: str = ""  #: how the last run failed, if it did; the same again without a step is being stuck
@@ -309,6 +313,11 @@ class Record:
     def unheard(self) -> dict[int, Guidance]:
         """The person's guidance that no model was sent yet, by its number within the task, from 1."""
         return {number: each for number, each in enumerate(self.guidance, 1) if not each.heard}
+
+    @property
+    def unheard_answer(self) -> Answer | None:
+        """The answer that was left to the hook and that no model was seen to be sent."""
+        return self.answers[-1] if self.answers and not self.answers[-1].heard else None
 
     @property
     def evasions(self) -> tuple[Blocked, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dayshift.failpoints import passing
 from dayshift.git import Repository
 from dayshift.made_refs import NOTES
 
@@ -29,6 +30,7 @@ def apart(repository: Repository) -> Iterator[Repository]:
         yield repository.with_objects(Path(folder), store)
         made = sorted(path for path in Path(folder).rglob("*") if path.is_file())
         _note(store, made)
+        passing("objects.noted")
         for path in made:
             _move(path, store / path.relative_to(folder))
 
@@ -51,6 +53,7 @@ def _move(path: Path, target: Path) -> None:
         target.parent.chmod(target.parent.parent.stat().st_mode & 0o7777)  # a shared repository stays shared
     if not target.exists():
         path.rename(target)
+        passing("object.joined")
 
 
 def name(path: Path) -> str:

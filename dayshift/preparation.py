@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dayshift.selftest import Layer
 
 VENDOR = "https://api.anthropic.com"
-FREE_SPACE = 512 << 20  #: bytes below which no day is started
+FREE_SPACE = 512 << 20  #: bytes below which no day is started, unless limits.free_gb is even less
 LEAST_WORDS = (
     "set ANTHROPIC_API_KEY (or CLAUDE_CODE_OAUTH_TOKEN) to let agents work, or add --rehearse to play the day for $0"
 )
@@ -65,7 +66,7 @@ def prepare(
     missing: list[str] = []
     if settings.sandbox != "none":
         missing += selftest.missing_tools()
-    missing += _too_full(home) + _shared(home)
+    missing += _too_full(home, settings.limits.free_gb) + _shared(home)
     missing += channels.problems(settings, environment, home) + line.problems(settings, environment)
     credential, subscription = _credential(environment)
     if not credential and not rehearsal:
@@ -134,14 +135,12 @@ def _policy(home: Home, missing: list[str]) -> Policy | None:
         return None
 
 
-def _too_full(home: Home) -> list[str]:
+def _too_full(home: Home, floor: Decimal) -> list[str]:
     place = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
-    free = shutil.disk_usage(place).free
-    if free >= FREE_SPACE:
+    free, needed = shutil.disk_usage(place).free, min(FREE_SPACE, int(floor * (1 << 30)))
+    if free >= needed:
         return []
-    return [
-        f"only {free >> 20} MiB are free at {place}; {FREE_SPACE >> 20} MiB are needed: `dayshift clean` or make room"
-    ]
+    return [f"only {free >> 20} MiB are free at {place}; {needed >> 20} MiB are needed: `dayshift clean` or make room"]
 
 
 def _shared(home: Home) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from dayshift.alerts import Alert, Kind
 from dayshift.clock import rfc3339
 from dayshift.courier import Later, Undeliverable
+from dayshift.failpoints import passing
 from dayshift.markdown import clean
 
 SECONDS = 10.0  #: that one call may take, with all that it started and that can still speak
@@ -59,6 +60,7 @@ class Program:
     async def _call(self, message: bytes) -> str:
         """Why it failed; nothing if it did not."""
         name = self._command[0]
+        passing("program.starting")
         try:
             transport, call = await asyncio.get_running_loop().subprocess_exec(
                 _Call, *self._command, cwd=self._folder, env=self._environment, process_group=0,
@@ -67,6 +69,7 @@ class Program:
         except (OSError, ValueError) as error:
             return f"{name} cannot be started ({getattr(error, 'strerror', None) or error})"
         try:
+            passing("program.started")
             call.tell(message)
             with suppress(TimeoutError):
                 async with asyncio.timeout(SECONDS):

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from dayshift.alerts import Alert, Kind
 from dayshift.courier import Later, Undeliverable
+from dayshift.failpoints import passing
 from dayshift.redaction import Redaction, parts
 from dayshift.wording import card, title_of, words
 
@@ -27,7 +28,7 @@ REFUSED_HERE = frozenset({400, 413, 422})  #: this very message is not taken
 REFUSED_ALL = frozenset({401, 403, 404, 410})  #: nothing is taken, until somebody mends it
 MENDING_SECONDS = 600.0
 _DISCORD = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/(\d+)/([\w-]+)/?")
-_WORSE = frozenset({Kind.failed, Kind.halted, Kind.audit, Kind.forbidden, Kind.died, Kind.cap})
+_WORSE = frozenset({Kind.failed, Kind.halted, Kind.audit, Kind.forbidden, Kind.died, Kind.cap, Kind.disk})
 _GOOD = frozenset({Kind.milestone, Kind.report})
 
 
@@ -59,7 +60,8 @@ class Push:
         carrier = Apprise(asset=self._service.asset)
         carrier.add(self._service)
         files = [path for alert in alerts for path in alert.files if Path(path).is_file()]
-        return carrier.notify(
+        passing("push.sending")
+        result = carrier.notify(
             title=title_of(alerts),
             body=card(alerts) if self._rich else words(alerts),
             notify_type=_colour(alerts),
@@ -68,6 +70,8 @@ class Push:
             if files and self._service.attachment_support
             else None,
         )
+        passing("push.sent")
+        return result
 
     def _check(self, result: "AppriseResult") -> None:
         if result:

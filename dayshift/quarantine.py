@@ -8,6 +8,7 @@ import shutil
 from itertools import chain, count
 from pathlib import Path
 
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.workspace import Workspace
 
@@ -20,15 +21,18 @@ def set_aside(home: Home, workspace: Workspace, run: int) -> None:
     if place.exists():
         return
     if workspace.folder.exists():
-        _defuse(workspace.repo / ".git")
+        defuse(workspace.repo / ".git")
         place.parent.mkdir(parents=True, exist_ok=True)
+        passing("quarantine.ready")
         shutil.move(workspace.folder, place)
+        passing("quarantine.moved")
     workspace.remove()
 
 
-def _defuse(git_file: Path) -> None:
-    """Rename it, to a name nothing in the tree has."""
+def defuse(git_file: Path) -> None:
+    """Rename a worktree's .git file, to a name nothing in the tree has."""
     numbered = (git_file.with_name(f"{DEFUSED}-{number}") for number in count(2))
     free = next(each for each in chain([git_file.with_name(DEFUSED)], numbered) if not os.path.lexists(each))
     if os.path.lexists(git_file):
         git_file.rename(free)
+        passing("quarantine.defused")

@@ -1,7 +1,9 @@
-"""The mailbox between agents and the person: one file asked, one answered, both archived."""
+"""The mailbox between agents and the person: one file asked, one answered, both archived.
+
+Joins what tells whether the person is still writing.
+"""
 
 import os
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +12,11 @@ import yaml
 
 from dayshift import files
 from dayshift.clock import rfc3339
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.markdown import clean
 from dayshift.model import Answer, Question
-
-SETTLE_SECONDS = 0.3  #: a file without a closing newline may still be being written
+from dayshift.unfinished import is_being_written, is_unfinished
 
 
 class Rejected(Exception):
@@ -37,6 +39,7 @@ class Mailbox:
         """Put the question where the person finds it; what is left there from an earlier one is set aside."""
         self._set_aside(question.task_id, f"{question.task_id}-before-{question.number}")
         files.write_atomically(self.question_file(question.task_id), rendered(question))
+        passing("question.published")
 
     def lies_open(self, question: Question) -> bool:
         """Whether this very question lies before the person; an answer beside it is an answer to it."""
@@ -46,17 +49,25 @@ class Mailbox:
             return False
         return f"question: {question.number}" in text.split("\n---\n", 1)[0].splitlines()
 
+    def left_over(self, question: Question) -> bool:
+        """Whether of a question that is closed something lies there still: whoever put it away died over it."""
+        asked, answered = self.question_file(question.task_id), self.answer_file(question.task_id)
+        return self.lies_open(question) or (os.path.lexists(answered) and not os.path.lexists(asked))
+
     def submit(self, task_id: str, text: str, by: str) -> bool:
         """Write the answer file unless somebody did before; False then. `by` names the door it came through."""
         content = text.rstrip("\n") + "\n"
         if not os.path.lexists(self.answer_file(task_id)):  # before the answer: a daemon may take that up at once
             files.write_atomically(self._door_file(task_id), f"{by}\n{content}", durable=False)
-        return files.publish_once(self.answer_file(task_id), content)
+            passing("answer.announced")
+        accepted = files.publish_once(self.answer_file(task_id), content)
+        passing("answer.published")
+        return accepted
 
     def door(self, task_id: str) -> str:
         """Through which door the present answer came; `file` if the person wrote it by hand."""
         try:
-            by, _, content = self._door_file(task_id).read_text().partition("\n")
+            by, _, content = files.read_untrusted(self._door_file(task_id), 2 * files.SIZE_LIMIT).partition("\n")
             return by if files.read_untrusted(self.answer_file(task_id)) == content else "file"
         except (OSError, ValueError, files.Refused):
             return "file"
@@ -69,18 +80,22 @@ class Mailbox:
         path = self.answer_file(question.task_id)
         try:
             text = files.read_untrusted(path)
-            written = path.lstat().st_mtime
+            if files.is_foreign(path):
+                raise files.Refused(f"{path.name} belongs to another user")
+            if is_unfinished(path, text):
+                return None
         except FileNotFoundError:
             return None
         except files.Refused as error:
+            if is_being_written(path):  # half a character is no character yet
+                return None
             raise Rejected(f"{error}; write plain text into agent_questions/{path.name}") from error
-        if not text.endswith("\n") and time.time() - written < SETTLE_SECONDS:
-            return None
         return Answer(question.task_id, question.number, chosen(question, text), by, at)
 
     def archive(self, question: Question) -> None:
         """Keep question and answer under the question's number, never over what is kept already."""
         self._set_aside(question.task_id, f"{question.task_id}-{question.number}")
+        passing("question.archived")
         self._door_file(question.task_id).unlink(missing_ok=True)
 
     def _set_aside(self, task_id: str, name: str) -> None:
@@ -95,6 +110,7 @@ class Mailbox:
         for path, place in ((self.question_file(task_id), asked), (self.answer_file(task_id), answered)):
             if os.path.lexists(path):
                 path.rename(place)
+                passing("question.moved")
 
 
 def chosen(question: Question, text: str) -> str:
@@ -133,7 +149,7 @@ def read_from_agent(io: Path) -> str | None:
         return files.read_untrusted(io / "question.md", limit=16 * 1024).strip() or None
     except FileNotFoundError:
         return None
-    except files.Refused as error:
+    except (OSError, files.Refused) as error:
         return f"(The agent left a question that cannot be read: {error}. Tell it what to do next.)"
 
 

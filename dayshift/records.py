@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from dayshift import files, states
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.model import Day, Record
 
@@ -61,22 +62,37 @@ def day_from_json(data: dict[str, Any]) -> Day:
     return day
 
 
+def kept_day(home: Home) -> tuple[Day | None, bool]:
+    """The day an earlier daemon remembered, and whether the person's tree was dirty when it began; Unusable if that
+    cannot be read: its cap would be forgotten."""
+    cure = "the cap of the day that was at hand is not known; start with its day file again: `dayshift start FILE`"
+    kept = files.read_own(home.day_facts, cure)
+    try:
+        return (day_from_json(kept["day"]), bool(kept.get("dirty"))) if kept else (None, False)
+    except (KeyError, ValueError) as error:
+        raise files.Unusable(f"{home.day_facts} holds no day: {cure}") from error
+
+
 def save(home: Home, record: Record) -> None:
     """On disk when this returns."""
-    files.write_json(home.records / f"{record.id}.json", to_json(record))
+    files.write_sealed(home.records / f"{record.id}.json", to_json(record))
+    passing("record.kept")
 
 
 def load_all(home: Home) -> tuple[dict[str, Record], list[str]]:
     """Every readable record by id, and the names of the files that hold none."""
     records: dict[str, Record] = {}
     broken: list[str] = []
-    for path in sorted(home.records.glob("*.json")):
+    for path in sorted(home.records.glob("[!.]*.json")):
         try:
             record = from_json(files.read_json(path) or {})
         except ValueError:
             broken.append(path.name)
             continue
-        records[record.id] = record
+        if record.id == path.stem:
+            records[record.id] = record
+        else:  # a copy, or a file that was renamed: two records of one task are none
+            broken.append(path.name)
     return records, broken
 
 
@@ -84,7 +100,8 @@ def put_by(home: Home, record: Record) -> None:
     """Keep the record as it is now, beside others of its day, for when its id stands for other work; never twice."""
     folder = home.history / str(record.day)
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_json(folder / f"{record.id}-{record.created_at:%Y%m%dT%H%M%S%f}.json", to_json(record))
+    files.write_sealed(folder / f"{record.id}-{record.created_at:%Y%m%dT%H%M%S%f}.json", to_json(record))
+    passing("record.put_by")
 
 
 def of_all_days(home: Home) -> tuple[Record, ...]:

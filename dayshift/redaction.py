@@ -1,6 +1,6 @@
 """Secrets kept out of logs and texts: they are known beforehand, and blotted out wherever they turn up.
 
-Joins settings, for the addresses of channels are secrets.
+Joins settings, for the addresses of channels are secrets, and disguises, for an error may quote or encode a secret.
 """
 
 import logging
@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from dayshift.disguises import disguises
 from dayshift.settings import Settings
 
 BLOT = "[secret]"
@@ -22,7 +23,8 @@ class Redaction(logging.Filter):
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        longest_first = sorted({each for each in secrets if len(each) >= LEAST}, key=len, reverse=True)
+        forms = {form for each in secrets if len(each) >= LEAST for form in disguises(each)}
+        longest_first = sorted((each for each in forms if len(each) >= LEAST), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     @classmethod

@@ -19,8 +19,9 @@ def startable(records: Mapping[str, Record], slots: int, now: datetime) -> list[
     ready = [
         record
         for record in records.values()
-        if isinstance(record.state, Queued) and _due(record.state.not_before, now) and not unmet(record, records)
-    ]
+        if isinstance(record.state, Queued) and _due(record.state.not_before, record.state, now)
+        and not unmet(record, records)
+    ]  # fmt: skip
     return sorted(ready, key=lambda record: record.task.priority)[: max(slots, 0)]
 
 
@@ -33,8 +34,9 @@ def _state(task_id: str, records: Mapping[str, Record]) -> State | None:
     return records[task_id].state if task_id in records else None
 
 
-def _due(moment: datetime | None, now: datetime) -> bool:
-    return moment is None or moment <= now
+def _due(moment: datetime | None, state: State, now: datetime) -> bool:
+    """Whether the moment has come, or cannot be told any more: a clock that was set back since would make it late."""
+    return moment is None or moment <= now or now < state.since
 
 
 def hopeless(record: Record, records: Mapping[str, Record], now: datetime) -> Record | None:
@@ -47,20 +49,22 @@ def hopeless(record: Record, records: Mapping[str, Record], now: datetime) -> Re
                 return decisions.ended(record, Failed(now, f"{each}, which it depends on, was {state.name}"), now)
             case Parked(why=why) if why in RESTING:
                 return replace(record, state=Parked(now, why, f"{each}, which it depends on, is parked"))
+            case None:  # its record cannot be read
+                return replace(record, state=Parked(now, ParkReason.stuck, f"{each}, which it depends on, is unknown"))
     return None
 
 
-def awake(record: Record, records: Mapping[str, Record], now: datetime, new_day: bool) -> Record | None:
-    """A parked task whose reason is gone, queued again; None while it rests."""
+def awake(record: Record, records: Mapping[str, Record], now: datetime, midnight: datetime) -> Record | None:
+    """A parked task whose reason is gone, queued again; None while it rests. The present day began at `midnight`."""
     if not isinstance(record.state, Parked):
         return None
     match record.state.why:
         case ParkReason.stop | ParkReason.attached:
             go_on = True  # only asked by a program that is not stopping; whoever waited to be let in has gone
         case ParkReason.usage_limit | ParkReason.provider:
-            go_on = _due(record.state.until, now)
+            go_on = _due(record.state.until, record.state, now)
         case ParkReason.cap:
-            go_on = new_day and record.task.carry_over
+            go_on = record.task.carry_over and record.state.since < midnight
         case ParkReason.stuck:  # of a task that has not run yet, what it depends on was
             needed = [_state(each, records) for each in unmet(record, records)]
             go_on = bool(needed) and not any(state is None or _resting(state) for state in needed)

@@ -20,6 +20,7 @@ from dayshift.values import (
     ChannelUrl,
     Command,
     Count,
+    Free,
     Gigabytes,
     Host,
     Id,
@@ -131,6 +132,8 @@ class Limits(Section):
     processes: Count = Field(default=512, ge=16, le=100_000)
     workspace_gb: Gigabytes = Decimal(10)
     tmp_gb: Gigabytes = Decimal(2)
+    free_gb: Free = Decimal(2)
+    all_workspaces_gb: Free = Decimal(50)
 
 
 class Databases(Section):
@@ -178,6 +181,14 @@ class Learning(Section):
     max_characters: Count = Field(default=4_000, ge=200, le=50_000)
 
 
+class Log(Section):
+    """How the daemon's log is kept."""
+
+    format: Literal["text", "json"] = "text"
+    max_mb: Count = Field(default=10, ge=1, le=1_000)
+    keep: Count = Field(default=4, ge=0, le=100)
+
+
 class Settings(Section):
     """Everything a person can set, with its default."""
 
@@ -195,6 +206,7 @@ class Settings(Section):
     telegram: Telegram = Telegram()
     notify: Notify = Notify()
     learning: Learning = Learning()
+    log: Log = Log()
     prices: dict[str, PriceRow] = {}
 
 

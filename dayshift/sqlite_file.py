@@ -3,7 +3,7 @@
 import shlex
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,3 +65,20 @@ def _make(path: Path, connection: sqlite3.Connection, layout: Layout) -> None:
 def _cure(path: Path, layout: Layout) -> str:
     name, place = shlex.quote(str(path)), shlex.quote(str(path.parent / f"broken-{path.stem}"))
     return f"\nto go on without it ({layout.lost}): mkdir {place} && mv {name}* {place}"
+
+
+def fault(path: Path) -> str:
+    """What is wrong with such a file, read only; empty if nothing is."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if verdict == "ok" else str(verdict)
+
+
+def checkpoint(path: Path) -> str:
+    """Put the file's write-ahead log into it; sqlite3.Error if that cannot be done now."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)) as connection:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return "somebody has it open: not all of it" if busy else "all of it"

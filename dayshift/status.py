@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dayshift.clock import rfc3339
-from dayshift.files import read_json
+from dayshift.files import read_facts
 from dayshift.money import Pico, from_usd, shown, to_usd
 from dayshift.states import Waiting
 
@@ -102,8 +102,8 @@ def _open_question(record: Record) -> dict[str, Any] | None:
 def read_plan(home: Home) -> list[dict[str, Any]]:
     """How much of each window of the person's plan is used, in percent; none with an API key."""
     try:
-        kept = (read_json(home.plan_windows) or {}).get("windows")
-    except (AttributeError, ValueError):
+        kept = read_facts(home.plan_windows).get("windows")
+    except ValueError:
         return []
     windows = [each for each in kept if isinstance(each, dict)] if isinstance(kept, list) else []
     return [each for each in windows if isinstance(each.get("window"), str)]
@@ -126,7 +126,7 @@ def read_all(home: Home) -> list[dict[str, Any]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    status: dict[str, Any] = read_json(path) or {}
+    status = read_facts(path)
     try:
         _row(status, datetime.fromtimestamp(0, UTC))
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -136,8 +136,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _unreadable(path: Path) -> dict[str, Any]:
     reason = f"agent_status/{path.name} is broken; a running daemon writes it anew at the task's next change"
+    return unreadable(path.stem, reason)
+
+
+def unreadable(task_id: str, reason: str) -> dict[str, Any]:
+    """The status of a task of which nothing is known but that, and why."""
     return {
-        "task_id": path.stem, "name": "", "state": "unreadable", "reason": reason, "activity": "", "question": None,
+        "task_id": task_id, "name": "", "state": "unreadable", "reason": reason, "activity": "", "question": None,
         "cost_usd": None, "cap_usd": None, "blocked_commands": None, "started_at": None, "ended_at": None,
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.model import Record, Stretch
 from dayshift.states import ENDED, Running
@@ -25,11 +26,14 @@ class Entry:
     state: str
     reason: str
     at: datetime
+    run: int = 0  #: how many it had begun by then, and in which attempt it was; 0: not written down
+    attempt: int = 0
 
 
 def entry_of(record: Record) -> Entry:
     """What the record says now, as a line of the history."""
-    return Entry(record.id, record.created_at, record.state.name, record.state.reason, record.state.since)
+    state = record.state
+    return Entry(record.id, record.created_at, state.name, state.reason, state.since, record.runs, record.attempt)
 
 
 def note(home: Home, record: Record) -> None:
@@ -39,6 +43,7 @@ def note(home: Home, record: Record) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             os.write(descriptor, _line(entry_of(record)))
+            passing("history.noted")
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -48,7 +53,7 @@ def note(home: Home, record: Record) -> None:
 def _line(entry: Entry) -> bytes:
     """One entry. It begins with the newline: a line that was torn before it spoils nothing but itself."""
     facts = {"task": entry.task_id, "state": entry.state, "at": _stamp(entry.at), "reason": entry.reason,
-             "created": _stamp(entry.created)}  # fmt: skip
+             "created": _stamp(entry.created), "run": entry.run, "attempt": entry.attempt}  # fmt: skip
     return b"\n" + json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -70,8 +75,9 @@ def _entry(line: bytes) -> Entry | None:
     try:
         facts = json.loads(line)
         created, at = (datetime.fromisoformat(facts[name]).astimezone(UTC) for name in ("created", "at"))
-        return Entry(str(facts["task"]), created, str(facts["state"]), str(facts["reason"]), at)
-    except (ValueError, KeyError, TypeError):
+        counts = int(facts.get("run", 0)), int(facts.get("attempt", 0))
+        return Entry(str(facts["task"]), created, str(facts["state"]), str(facts["reason"]), at, *counts)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None  # torn by a crash, or no line at all
 
 

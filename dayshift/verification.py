@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from dayshift.failpoints import passing
 from dayshift.holder import measures
 from dayshift.holder.bounds import LOOK_SECONDS, Excess, Watch
 from dayshift.holder.processes import first_to_go
@@ -19,6 +20,7 @@ from dayshift.model import Check, Task
 from dayshift.workspace import Workspace
 
 COMMAND_SECONDS = 900  #: a validation command that runs longer has failed
+LAST_WORDS_SECONDS = 2.0  #: after a command has ended; whoever holds its output longer is not waited for
 TAIL = 4000
 TIMED_OUT = 124  #: as timeout(1) reports it
 KILLED = 137  #: as a shell reports it
@@ -67,6 +69,7 @@ async def run_command(command: str, wrap: Wrap, watch: Callable[[], Watch], kind
     watching = await asyncio.to_thread(watch)
     tail = bytearray()
     async with _pipe() as (output, into):
+        passing("check.starting")
         process = await asyncio.create_subprocess_exec(
             *wrap(["/bin/sh", "-c", command]), stdin=asyncio.subprocess.DEVNULL, stdout=into, stderr=into,
             env={}, start_new_session=True,
@@ -112,10 +115,19 @@ async def _end(end: asyncio.Task[int], pid: int, watch: Watch) -> tuple[int, str
 
 
 async def _own_end(process: asyncio.subprocess.Process, output: asyncio.StreamReader, tail: bytearray) -> int:
+    reading = asyncio.create_task(_read(output, tail))
+    try:
+        code = await process.wait()
+        await asyncio.wait({reading}, timeout=LAST_WORDS_SECONDS)
+    finally:
+        reading.cancel()
+    return code
+
+
+async def _read(output: asyncio.StreamReader, tail: bytearray) -> None:
     while chunk := await output.read(65536):
         tail += chunk
         del tail[:-TAIL]
-    return await process.wait()
 
 
 async def _excess(pid: int, watch: Watch) -> Excess:

@@ -29,16 +29,19 @@ class Vigil:
 
     def save(self, place: Path) -> None:
         """Write down what there was, for a later daemon."""
-        files.write_json(place, {"began": self.window.began, "aspects": self.before.aspects})
+        files.write_sealed(place, {"began": self.window.began, "aspects": self.before.aspects})
 
     @classmethod
     def kept(cls, place: Path, workspace: Workspace, run: int, fenced: bool) -> Self | None:
-        """The one an earlier daemon may have begun."""
-        saved = files.read_json(place)
-        if saved is None or "began" not in saved:
+        """The one an earlier daemon may have begun; None if what it wrote down is not there or cannot be read."""
+        saved = files.read_facts(place)
+        began, aspects = saved.get("began"), saved.get("aspects")
+        if not isinstance(began, int | float) or not isinstance(aspects, dict):
             return None
-        window = audit.Window(run, saved["began"], fenced, audit.address(workspace.task_id))
-        return cls(workspace, window, audit.Fingerprint(saved["aspects"]))
+        if not all(isinstance(each, str) for each in aspects.values()):
+            return None
+        window = audit.Window(run, began, fenced, audit.address(workspace.task_id))
+        return cls(workspace, window, audit.Fingerprint(aspects))
 
     def end(self) -> tuple[Finding, ...]:
         """What changed since, and who did it; that nobody can look is a finding as well."""

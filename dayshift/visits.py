@@ -94,7 +94,7 @@ def given_back(record: Record, exit: Exit, now: datetime) -> Record:
         return replace(record, state=back)
     if isinstance(back, Waiting):
         return replace(record, state=replace(back, visited=True))
-    return replace(record, state=back, say=_told(record), failure="", mishaps=0)
+    return replace(record, state=back, say=_told(record), failure="", mishaps=0, hangs=0)
 
 
 def _told(record: Record) -> str:

@@ -1,13 +1,19 @@
-"""Wakes the daemon when a control file changes. It only makes things quick: a rescan makes them right."""
+"""Wakes the daemon when a control file changes. It only makes things quick: a rescan makes them right.
+
+Joins the inbox, whose replies are the daemon's own.
+"""
 
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+
+from dayshift.inbox import REPLY_SUFFIX
 
 log = logging.getLogger("dayshift.watch")
 
@@ -17,7 +23,9 @@ class _Waker(FileSystemEventHandler):
         self._loop, self._changed = loop, changed
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in ("created", "modified", "moved", "closed"):
+        name = Path(os.fsdecode(event.dest_path or event.src_path)).name
+        ours = event.is_directory or name.startswith(".") or name.endswith(REPLY_SUFFIX)  # our replies wake nobody
+        if event.event_type in ("created", "modified", "moved", "closed") and not ours:
             with contextlib.suppress(RuntimeError):  # the loop is closing
                 self._loop.call_soon_threadsafe(self._changed.set)
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dayshift import files, objects
+from dayshift.failpoints import passing
 from dayshift.git import GitError, Repository
 from dayshift.model import DiffStat
 
 REF = "refs/dayshift/"  #: private refs; no branch, no tag, nothing a person's git shows by itself
 WORKTREE_PATIENCE = 120.0  #: seconds to wait for others that make worktrees in the same repository
 OWN_WORKTREE = "dayshift-"  #: what the names of the supervisor's worktrees begin with in the git directory
+HALF_MADE = ".making-"  #: what the name of a folder begins with in which a worktree is made
 
 
 class Conflict(Exception):
@@ -89,7 +91,10 @@ class Workspace:
         """Lay out the folder with a worktree at that commit; one that stands is kept as it is."""
         for folder in (self.folder, self.home, self.io):
             folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(f"{HALF_MADE}*"):  # by a daemon that died over it
+            files.remove_tree(left)
         if self.ready:
+            self._register()
             return self.check()
         self._must_be_free()
         with self._alone():
@@ -98,12 +103,27 @@ class Workspace:
 
     def _must_be_free(self) -> None:
         """Conflict if a task of this id, of another home, has its worktree in this repository."""
-        try:
-            other = Path((self._admin / "gitdir").read_text().strip()).parent
-        except OSError:
-            return
-        if other != self.repo and other.exists():
+        other = self._registered
+        if other and not self.is_registered and other.exists():
             raise Conflict(f"another task {self.task_id} works in this repository, in {other}; take another id")
+
+    @property
+    def _registered(self) -> Path | None:
+        """Where the repository says that the worktree of this name stands."""
+        try:
+            return Path((self._admin / "gitdir").read_text().strip()).parent
+        except OSError:
+            return None
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the worktree of this name is this workspace's, made or half made, and of no other home."""
+        return (there := self._registered) is not None and there.is_relative_to(self.folder)
+
+    def _register(self) -> None:
+        """Let the repository know where the worktree stands; a crash may have come before that."""
+        if self._registered != self.repo:
+            files.write_atomically(self._admin / "gitdir", f"{self.repo / '.git'}\n")
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -116,12 +136,15 @@ class Workspace:
     def _add_worktree(self, base: str) -> None:
         files.remove_tree(self.repo)
         files.remove_tree(self._admin)
-        with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
+        with tempfile.TemporaryDirectory(prefix=HALF_MADE, dir=self.folder) as scratch:
             # git names a worktree's folder after its last path part; the move gives it a name of ours.
             made = Path(scratch) / self._admin.name
             self.project.run("worktree", "add", "--detach", "--quiet", str(made), base)
+            passing("worktree.added")
             made.rename(self.repo)
-        files.write_atomically(self._admin / "gitdir", f"{self.repo / '.git'}\n")
+            passing("worktree.moved")
+        self._register()
+        passing("worktree.ready")
 
     def check(self) -> None:
         """Tampered unless the worktree's .git file says what the supervisor wrote."""
@@ -143,8 +166,11 @@ class Workspace:
             commit = base
             if tree != repository.text("rev-parse", f"{base}^{{tree}}"):
                 commit = repository.text("commit-tree", tree, "-p", base, "-m", message)
+        passing("work.committed")
         self.project.run("update-ref", REF + self.task_id, commit)
+        passing("work.referred")
         files.write_atomically(self.folder / "changes.patch", patch)
+        passing("work.kept")
         return commit
 
     @contextlib.contextmanager
@@ -171,10 +197,11 @@ class Workspace:
         """Take the workspace away: worktree, private ref, folder."""
         with contextlib.suppress(Conflict):
             self._must_be_free()
-            self._forget()
+            self.forget()
+        passing("worktree.forgotten")
         files.remove_tree(self.folder)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """Take away what the repository knows of this workspace."""
         with self._alone():
             files.remove_tree(self._admin)

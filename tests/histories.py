@@ -1,5 +1,6 @@
 """Histories: what happens, the states it must lead to, and what the crew must be told meanwhile."""
 
+from dayshift.clock import midnight
 from tests.house import (
     ASKED,
     HOUR,
@@ -35,7 +36,8 @@ from tests.house import (
 
 
 def day_changes(house: House) -> None:
-    house.orchestrator.day_changed()
+    """The clock goes on to the next midnight."""
+    house.clock.time = midnight(house.clock.time + 24 * HOUR, "UTC")
 
 
 HISTORIES: dict[str, list[Step]] = {
@@ -166,6 +168,10 @@ HISTORIES: dict[str, list[Step]] = {
         (hands_in(task("a")), "a running", "start a1"),
         (ran("a", how="lost"), "a running", "start a2"),
         (ran("a", 2, how="lost"), "a parked(stuck)", ""),
+    ],
+    "no loss of power counts, however many there are": [
+        (hands_in(task("a")), "a running", "start a1"),
+        *((ran("a", run, how="restarted"), "a running", f"start a{run + 1}") for run in range(1, 12)),
     ],
     "two silent runs without a step are enough": [
         (hands_in(task("a")), "a running", "start a1"),

@@ -131,6 +131,7 @@ class House:
     halt_after: int = 3
     rehearsal: bool = False
     launched: bool = True
+    timezone: str = "UTC"
     clock: FakeClock = field(default_factory=FakeClock)
     desk: NotingDesk = field(default_factory=NotingDesk)
 
@@ -138,7 +139,7 @@ class House:
         self.crew = NotingCrew(self.launched)
         self.orchestrator = Orchestrator(
             self.clock, lambda _: self.crew, self.desk, lambda: f"session-{len(self.desk.saved)}", self.max_agents,
-            self.halt_after, self.rehearsal,
+            self.halt_after, self.rehearsal, timezone=self.timezone,
         )  # fmt: skip
 
     def __getitem__(self, task_id: str) -> Record:
@@ -284,6 +285,10 @@ def finished(task_id: str = "a", run: int = 1, commit: str = "c1", **exit: Any) 
 
 def ended_by_us(task_id: str = "a", run: int = 1, **exit: Any) -> RunEnded:
     return ran(task_id, run, code=143, how="stopped", **exit)
+
+
+def hindered(task_id: str = "a", run: int = 1) -> RunEnded:
+    return ran(task_id, run, how="hindered", error="No space left on device")
 
 
 def passes(task_id: str = "a") -> Verified:

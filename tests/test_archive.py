@@ -1,6 +1,5 @@
 """The facts of a day: kept as they are, read again whatever became of their tasks, and never in the way."""
 
-import json
 import time
 from dataclasses import replace
 from datetime import date, timedelta
@@ -167,7 +166,7 @@ def test_a_rehearsed_task_takes_no_review_of_a_real_one(home: Home) -> None:
 
 def kept_json(home: Home) -> dict[str, Any]:
     archive.keep(home, day_examples.everything())
-    content: dict[str, Any] = json.loads(home.facts(DAY, False).read_text())
+    content: dict[str, Any] = files.read_facts(home.facts(DAY, False))
     return content
 
 

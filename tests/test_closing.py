@@ -15,8 +15,9 @@ from dayshift.day_facts import DayFacts
 from dayshift.home import Home
 from dayshift.limits import Kind as LimitKind
 from dayshift.limits import Limit
-from dayshift.model import Question
+from dayshift.model import Earlier, Question
 from dayshift.money import from_usd
+from dayshift.outbox import Outbox
 from dayshift.reporting.report import render_markdown
 from dayshift.states import Done, Failed, Parked, ParkReason, Queued, Running, Waiting
 from dusk import Dusk
@@ -191,6 +192,55 @@ async def test_what_begins_after_the_hour_is_told_at_its_end_alone(tmp_path: Pat
     evening.clock.time = late
     assert await evening.looks() == []
     evening.facts = OVER
+    assert await evening.looks() == ["The day of 2026-11-20 is over"]
+
+
+async def test_over_restarts_an_evening_is_told_once_and_the_next_evening_too(tmp_path: Path) -> None:
+    told, outbox = [], Outbox.open(tmp_path / "outbox.sqlite3")
+    for hours in (9, 10, 33, 9, 34):  # a clock that is set back as well
+        evening = Evening(tmp_path, GOES_ON)
+        evening.clock.time = NINE + hours * HOUR
+        await evening.looks()
+        told += [(hours, alert.key) for alert in evening.alerts if outbox.add(alert)]
+    outbox.close()
+    key = "report:day:2026-11-20:going on"
+    assert told == [(9, key), (33, f"{key}:2026-11-21")]
+
+
+async def test_a_daemon_that_was_away_at_the_hour_tells_it_when_it_is_back(tmp_path: Path) -> None:
+    evening = Evening(tmp_path, GOES_ON)
+    evening.clock.time = NINE + 10 * HOUR
+    assert await evening.looks() == ["The day of 2026-11-20 goes on"]
+    slept = Evening(tmp_path, GOES_ON)
+    await slept.looks()
+    slept.clock.time = NINE + 23 * HOUR
+    assert await slept.looks() == ["The day of 2026-11-20 goes on"]
+
+
+async def test_a_day_taken_up_after_the_hour_is_told_at_its_end_however_old_its_tasks(tmp_path: Path) -> None:
+    late = NINE + 10 * HOUR
+    step = Earlier(TODAY - timedelta(days=1), late, 1, 1)
+    carried = tuple(replace(each, earlier=(step,)) for each in GOES_ON.records)
+    of_yesterday = replace(GOES_ON.records[0], day=TODAY - timedelta(days=1))
+    evening = Evening(tmp_path, replace(GOES_ON, records=(*carried, of_yesterday)))
+    evening.clock.time = late
+    assert await evening.looks() == []
+
+
+async def test_the_end_that_comes_while_the_evening_is_drawn_is_told_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drawn(*facts: object) -> None:
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(closing, "draw", drawn)
+    evening = Evening(tmp_path, GOES_ON, draws=True)
+    await evening.looks()
+    evening.clock.time = NINE + 9 * HOUR
+    evening.dusk.look()
+    await asyncio.sleep(0.01)
+    evening.facts = OVER
+    assert await evening.looks() == ["The day of 2026-11-20 goes on"]
     assert await evening.looks() == ["The day of 2026-11-20 is over"]
 
 

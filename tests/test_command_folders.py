@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 import yaml
 
 from dayshift import git, records
+from dayshift.clearance import told
 from dayshift.home import Home
 from dayshift.model import Record
 from dayshift.states import Done, Failed, Parked, ParkReason, Running, State
 from dayshift.workspace import Workspace
-from tests.command_line import NOON, ROOT, add, everything, run
+from tests.command_line import NOON, ROOT, add, daemon, everything, run
 
 
 @pytest.fixture
@@ -182,6 +184,88 @@ def test_one_task_that_must_stay_keeps_all_that_were_named(home: Home) -> None:
     add(home, "task-2", Running(NOON, 1))
     assert run(home, "clean", "task-1", "task-2").returncode == 2
     assert sorted(records.load_all(home)[0]) == ["task-1", "task-2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "gone"),
+    [
+        (["--older-than", "7d"], ["old-done", "old-failed"]),
+        (["--older-than", "3w", "--force"], []),
+        (["--state", "failed"], ["failed", "old-failed"]),
+        (["--state", "failed", "--older-than", "1w"], ["old-failed"]),
+        (["--review", "accepted", "--state", "done", "--all"], ["done"]),
+    ],
+)
+def test_what_is_chosen_by_age_state_and_review_goes(home: Home, words: list[str], gone: list[str]) -> None:
+    now = datetime.now(UTC)
+    for age, prefix in ((timedelta(hours=1), ""), (timedelta(days=8), "old-")):
+        add(home, f"{prefix}done", Done(now - age), review="rejected" if prefix else "accepted", ended_at=now - age)
+        add(home, f"{prefix}failed", Failed(now - age, "x"), review="rejected", ended_at=now - age)
+    add(home, "running", Running(now - timedelta(days=9), 1))
+    facts = json.loads(run(home, "clean", *words, "--json").stdout)
+    assert [each["task_id"] for each in facts["removed"]] == gone
+    assert len(records.load_all(home)[0]) == 5 - len(gone)
+
+
+def test_what_is_chosen_and_must_stay_is_said_and_nothing_else(home: Home) -> None:
+    add(home, "task-1", Failed(NOON, "x"))
+    add(home, "task-2", Done(NOON))
+    add(home, "task-3", Running(NOON, 1))
+    said = run(home, "clean", "--older-than", "1d", "--state", "failed").stdout
+    assert said == (
+        "kept: task-1 was not reviewed yet; --force saves its changes as a patch and removes it\nfreed 0 B\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--older-than", "soon"], ["--state", "running"], ["task-1", "--older-than", "1d"]])
+def test_a_choice_that_makes_no_sense_is_refused(home: Home, words: list[str]) -> None:
+    add(home, "task-1", Done(NOON), review="accepted")
+    result = run(home, "clean", *words)
+    assert result.returncode == 2
+    assert "soon" not in words or "'soon' is no age; write hours, days or weeks, e.g. 12h, 7d, 4w" in result.stderr
+    assert "task-1" in records.load_all(home)[0]
+
+
+def test_what_no_task_left_is_mentioned_and_removed_when_asked(home: Home, project: git.Repository) -> None:
+    worked(home, project, "task-1", Done(NOON), review="accepted")
+    worked(home, project, "task-2", Done(NOON))
+    records.remove(home, "task-2")
+    (home.logs / "task-2.log").write_text("2026-11-20T12:00:00Z run 1: began\n")
+    said = run(home, "clean", "--all").stdout.splitlines()
+    assert said[-1] == "4 left behind by no known task; `dayshift clean --orphans` removes it"
+    assert "would remove workspace" in run(home, "clean", "--orphans", "--dry-run").stdout
+    assert home.workspace("task-2").is_dir()
+    add(home, "task-3", Done(NOON), project=str(project.work_tree))  # from here the project is known
+    facts = json.loads(run(home, "clean", "--orphans", "--json").stdout)
+    assert facts["removed"] == [] and [each["removed"] for each in facts["orphans"]] == [True] * 4
+    saved = home.results / "salvage" / "task-2-orphan.patch"
+    assert [each["salvaged"] for each in facts["orphans"] if each["kind"] == "workspace"] == [str(saved)]
+    assert traces(home, project, "task-2") == []
+    assert run(home, "clean", "--orphans").stdout == "nothing is left behind by unknown tasks\n"
+
+
+def test_a_daemon_that_runs_is_asked_to_clean(home: Home) -> None:
+    for number in range(12):
+        add(home, f"task-{number:02}", Done(NOON), review="pending")
+
+    def reply(content: dict[str, Any]) -> tuple[list[str], bool]:
+        for task_id in content["tasks"]:
+            records.remove(home, task_id)
+        return [told(task_id, home.results / f"{task_id}.patch") for task_id in content["tasks"]], True
+
+    with daemon(home, reply) as asked:
+        facts = json.loads(run(home, "clean", "--all", "--force", "--json").stdout)
+    assert [(each["kind"], each["force"], len(each["tasks"])) for each in asked] == [
+        ("clean", True, 10), ("clean", True, 2),
+    ]  # fmt: skip
+    assert facts["removed"][11]["salvaged"] == str(home.results / "task-11.patch")
+
+
+def test_what_the_daemon_would_not_clean_is_said(home: Home) -> None:
+    add(home, "task-1", Done(NOON), review="accepted")
+    with daemon(home, lambda content: (["task-1 is running"], False)):
+        result = run(home, "clean", "task-1")
+    assert (result.returncode, result.stderr) == (2, "task-1 is running\n")
 
 
 def test_a_task_whose_repository_is_gone_can_be_cleaned(home: Home) -> None:

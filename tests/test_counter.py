@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from caretaker import Caretaker
 from counter import Counter
 from dayshift import inbox
 from dayshift.events import Event, Order, Ordered, StopAsked
 from dayshift.home import Home
 from dayshift.model import Record
+from departure import Departure
 from handover import Handover
-from tests.house import FakeClock
+from tests.house import FakeClock, House
 
 
 @dataclass
@@ -39,7 +41,10 @@ class Office:
     def counter(self) -> Counter:
         clock = FakeClock()
         handover = Handover(self.home, clock, self.put, self.reply)
-        return Counter(self.home, clock, self, handover, self.reply, lambda: Path("report.md"), lambda: None)
+        departure = Departure(clock, print, lambda: None, self.abandon)
+        caretaker = Caretaker(self.home, House().orchestrator, print, self.reply)
+        parts = (handover, self.reply, lambda: Path("report.md"), lambda: None, departure, caretaker)
+        return Counter(self.home, clock, self, *parts)
 
 
 @pytest.fixture

@@ -82,10 +82,12 @@ def test_of_equal_priority_the_first_in_the_file_starts_first() -> None:
     assert [each.id for each in ready] == ["z", "a"]
 
 
-def test_a_dependency_that_is_unknown_is_not_done() -> None:
+def test_a_dependency_that_is_unknown_is_not_done_and_leaves_its_task_to_the_person() -> None:
     alone = record(queued(), task=task("a", "ghost"))
     assert schedule.unmet(alone, {"a": alone}) == ["ghost"]
-    assert schedule.hopeless(alone, {"a": alone}, NOW) is None
+    parked = schedule.hopeless(alone, {"a": alone}, NOW)
+    assert parked and parked.state == Parked(NOW, ParkReason.stuck, "ghost, which it depends on, is unknown")
+    assert schedule.awake(parked, {"a": parked}, NOW, NOW) is None
 
 
 @pytest.mark.parametrize(

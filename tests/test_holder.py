@@ -17,6 +17,7 @@ import pytest
 from dayshift import files, holder
 from dayshift.holder import processes
 from dayshift.holder.bounds import Bounds
+from dayshift.patience import put_down
 from dayshift.sandbox import Sandbox
 from dayshift.spool import HOLDER, MARK, Ended, LaunchFailed, Spool
 from dayshift.workspace import Workspace
@@ -221,6 +222,16 @@ def test_a_killed_holder_takes_the_sandbox_with_it(spool: Spool, boxed: Command,
     until(lambda: not living(nap))
 
 
+def test_a_run_of_an_earlier_boot_went_with_the_machine(spool: Spool, boxed: Command, nap: str) -> None:
+    begin(spool, boxed(f"echo on; {nap}"))
+    until(lambda: output(spool))
+    os.kill(holder_of(spool), signal.SIGKILL)
+    until(lambda: not spool.alive)
+    start = files.read_facts(spool.folder / "start.json")
+    files.write_json(spool.folder / "start.json", {**start, "boot": "the one before"})
+    assert spool.ended() == Ended(None, "restarted")
+
+
 def test_without_a_sandbox_the_leftovers_are_found_by_their_mark(spool: Spool, nap: str) -> None:
     begin(spool, bare(f"setsid {nap} & echo on; {nap}"))
     until(lambda: output(spool))
@@ -321,3 +332,65 @@ def test_of_launch_and_forestall_exactly_one_wins(tmp_path: Path) -> None:
         assert ran != prevented
         outcomes.add(ran)
     assert outcomes == {True, False}
+
+
+# --- what does not end by itself -------------------------------------------------------------------
+
+
+def test_a_holder_that_is_stopped_is_put_down_with_all_of_its_run(spool: Spool, boxed: Command, nap: str) -> None:
+    begin(spool, boxed(f"setsid {nap} & echo on; {nap}"), seconds=0.5)
+    until(lambda: output(spool))
+    os.kill(holder_of(spool), signal.SIGSTOP)
+    spool.stop()
+    assert put_down(spool.folder)
+    assert end_of(spool) == Ended(None, "lost")
+    spool.reap(str(spool.folder))
+    until(lambda: not living(nap))
+    assert not put_down(spool.folder)
+
+
+def test_a_process_that_only_bears_the_name_of_a_holder_is_spared(spool: Spool) -> None:
+    begin(spool, bare("sleep 60"))
+    holder = holder_of(spool)
+    lock, other = spool.folder / "lock", spool.folder / "other"
+    try:
+        lock.rename(other)  # what it holds is another file now
+        lock.touch()
+        assert not put_down(spool.folder)
+        assert Path(f"/proc/{holder}").exists()
+    finally:
+        other.rename(lock)
+
+
+def test_two_hundred_that_left_their_session_end_with_the_run(spool: Spool, boxed: Command, nap: str) -> None:
+    begin(spool, boxed(f"for each in $(seq 200); do setsid {nap} & done; echo on; wait"))
+    until(lambda: output(spool) and len(living(nap)) >= 200)
+    spool.stop()
+    assert end_of(spool).how == "stopped"
+    assert living(nap) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("who", ["the command", "bubblewrap"])
+def test_who_was_stopped_within_a_run_is_ended_with_it(spool: Spool, boxed: Command, nap: str, who: str) -> None:
+    begin(spool, boxed(f"echo on; {'kill -STOP $$; ' if who == 'the command' else ''}{nap}"))
+    until(lambda: output(spool))
+    if who == "bubblewrap":
+        [outer] = processes.children(holder_of(spool))
+        os.kill(outer, signal.SIGSTOP)
+    spool.stop()
+    assert end_of(spool).how == "stopped"
+    assert living(nap) == []
+
+
+@pytest.mark.long
+def test_whoever_outside_holds_the_output_of_a_run_does_not_hold_up_its_end(spool: Spool) -> None:
+    begin(spool, bare("echo on; sleep 60"))
+    until(lambda: output(spool))
+    [shell] = processes.children(holder_of(spool))
+    kept = os.open(f"/proc/{shell}/fd/1", os.O_WRONLY)  # as if it had been handed on
+    try:
+        spool.stop()
+        assert end_of(spool).how == "stopped"
+    finally:
+        os.close(kept)

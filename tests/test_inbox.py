@@ -38,7 +38,7 @@ def test_a_broken_request_is_set_aside_and_holds_up_nobody(home: Home, content: 
     (home.inbox / "1-1.json").write_bytes(content)
     name = inbox.submit(home, {"kind": "stop"})
     assert [request.name for request in inbox.pending(home)] == [name]
-    assert (home.inbox / "1-1.broken").read_bytes() == content
+    assert (home.inbox / "1-1.json.broken").read_bytes() == content
 
 
 def test_the_same_name_is_the_same_request_and_its_answer_stays_until_it_is_forgotten(home: Home) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from dayshift import daybook, decisions, disposal, quarantine, workspace
 from dayshift.audit import Fingerprint, fingerprint
-from dayshift.commands.clean import hindrance
+from dayshift.clearance import hindrance
 from dayshift.home import Home
 from dayshift.model import Change, Finding, Record, Who
 from dayshift.records import from_json, to_json

@@ -12,7 +12,8 @@ import yaml
 from dayshift import files, questions
 from dayshift.home import Home
 from dayshift.model import Question
-from dayshift.questions import SETTLE_SECONDS, Mailbox, Rejected, chosen
+from dayshift.questions import Mailbox, Rejected, chosen
+from dayshift.unfinished import SETTLE_SECONDS
 from tests.house import NINE, question
 from tests.test_files import NASTY
 

@@ -44,7 +44,7 @@ class Work:
         return not self.run.done()
 
     async def rest(self) -> None:
-        for _ in range(20):
+        for _ in range(60):
             await asyncio.sleep(0)
 
 

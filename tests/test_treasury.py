@@ -20,6 +20,7 @@ from dayshift.prices import load_prices
 from dayshift.settings import Budget, Settings
 from dayshift.statement import statement
 from dayshift.states import Done, Queued, State
+from group_commit import GroupCommit
 from metrics import Ledger
 from tests.command_line import ROOT
 from tests.histories_of_money import body
@@ -209,3 +210,22 @@ def test_a_write_that_the_ledger_does_not_take_does_not_end_the_day(office: Offi
         other.close()
 
     office.lived(live)
+
+
+def test_how_many_tasks_ended_is_kept_in_one_commit(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    made = GroupCommit._made_together
+
+    def counted(self: GroupCommit, writes: list[Any]) -> Any:
+        commits.append(len(writes))
+        return made(self, writes)
+
+    monkeypatch.setattr(GroupCommit, "_made_together", counted)
+    office.records = {f"t{number}": office.record(f"t{number}", Done(NINE)) for number in range(200)}
+
+    async def look(treasury: Treasury) -> None:
+        for _ in range(3):
+            await treasury._keep_outcomes(office.records.values())
+
+    office.lived(look)
+    assert len(commits) < 10

@@ -12,7 +12,7 @@ from dayshift import files, git, workspace
 from dayshift.audit import fingerprint
 from dayshift.git import GitError, NotARepository, Repository
 from dayshift.model import DiffStat
-from dayshift.workspace import Conflict, Tampered, Workspace, dirty_paths, head, joined
+from dayshift.workspace import HALF_MADE, Conflict, Tampered, Workspace, dirty_paths, head, joined
 
 
 def run(folder: Path, *words: str) -> str:
@@ -56,6 +56,20 @@ def test_making_it_again_keeps_the_agents_work(place: Workspace) -> None:
     (place.repo / "README.md").write_text("changed\n")
     place.make("HEAD~1")
     assert (place.repo / "README.md").read_text() == "changed\n"
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["made", "moved into place"])
+def test_a_worktree_whose_making_was_cut_short_is_made_whole(place: Workspace, moved: bool) -> None:
+    place.remove()
+    half = place.folder / f"{HALF_MADE}x" / f"dayshift-{place.task_id}"
+    half.parent.mkdir(parents=True)
+    place.project.run("worktree", "add", "--detach", "--quiet", str(half), head(place.project))
+    if moved:  # and the repository was not told
+        half.rename(place.repo)
+    place.make(head(place.project))
+    assert (place.repo / "src" / "orders.py").is_file()
+    assert f"{place.repo}  " in run(place.project.work_tree, "worktree", "list")
+    assert moved or not half.parent.exists()
 
 
 def test_many_worktrees_made_and_removed_at_once_do_not_disturb_each_other(project: Repository, tmp_path: Path) -> None:

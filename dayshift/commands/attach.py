@@ -15,6 +15,7 @@ import click
 from dayshift import files, inbox
 from dayshift.commandline import BAD_ENVIRONMENT, OK, TASK_FAILED, Context, Failure
 from dayshift.commands.lookup import daemon, task_status, withdraw
+from dayshift.failpoints import passing
 from dayshift.holder import USED
 from dayshift.home import Home
 from dayshift.spool import Ended, Spool
@@ -98,6 +99,7 @@ def _stay(spool: Spool) -> int | None:
     import pexpect
 
     program, *words = spool.holder_argv
+    passing("visit.starting")
     child = pexpect.spawn(program, words, env={}, dimensions=_size(), timeout=None)
     signal.signal(signal.SIGWINCH, lambda number, frame: child.setwinsize(*_size()))
     try:

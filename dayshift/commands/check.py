@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dayshift import dayfile, git, instructions, network, plan, script, workspace
+from dayshift import dayfile, git, instructions, network, plan, room, script, workspace
 from dayshift.advice import Suggestion
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
@@ -132,6 +132,7 @@ class Outlook:
     suggestions: Mapping[str, Suggestion]  #: by task, where its likes speak for another model or cap
     spent: Mapping[str, Pico]  #: by task that goes on, what it cost on the days before
     fenced: bool = True  #: agents run in the sandbox, which holds them to their hosts
+    no_room: str = ""  #: why no agent would be started now, if so
 
     @property
     def order(self) -> list[Task]:
@@ -151,7 +152,8 @@ class Outlook:
     @property
     def warnings(self) -> list[str]:
         """What may come in the day's way; none of it is an error."""
-        return [*self._beyond(), *outlook.worn(self.order, self.spent), *self._tight(), *self._open()]
+        found = [*self._beyond(), *outlook.worn(self.order, self.spent), *self._tight(), *self._open()]
+        return [*found, self.no_room] if self.no_room else found
 
     def _beyond(self) -> Iterator[str]:
         ordered = [self.forecasts[task.id] for task in self.order]
@@ -197,7 +199,15 @@ def _outlook(context: Context, day: Day, settings: Settings) -> Outlook:
     suggested = {task.id: found for task in day.tasks if (found := prospects.suggestion(task, least[task.id]))}
     biller = provider_of(upstream_of(os.environ))
     standings = tuple(each for each in standings if concerns(each.window, mine, biller))
-    return Outlook(day, cap, forecasts, standings, suggested, spent, fenced=settings.sandbox != "none")
+    fenced, no_room = settings.sandbox != "none", _no_room(context, day, settings)
+    return Outlook(day, cap, forecasts, standings, suggested, spent, fenced, no_room)
+
+
+def _no_room(context: Context, day: Day, settings: Settings) -> str:
+    """Why no agent would be started now, if a disk is below the floor."""
+    floor = int(settings.limits.free_gb * room.GB)
+    short = room.scarce(map(room.free, (context.home.root, Path(day.project))), floor)
+    return f"{room.told(short, floor)}; until then no agent is started" if short else ""
 
 
 def _facts(found: Outlook, prices: Prices) -> dict[str, Any]:

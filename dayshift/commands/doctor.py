@@ -2,68 +2,80 @@
 
 import json
 import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 
-from dayshift import files, git, preparation
+from dayshift import git, preparation
+from dayshift.checkup.examination import Fixed, examined, fixed
+from dayshift.checkup.points import Point
 from dayshift.clock import SystemClock, day_of
-from dayshift.commandline import BAD_ENVIRONMENT, OK, Context, Failure
+from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands.check import project_of
 from dayshift.commands.least import settings_problems
 from dayshift.commands.outlook import read_settings
 from dayshift.documents import BadDocument
-from dayshift.ledger_file import backups, opened_for_reading, verify
-from dayshift.markdown import cell
+from dayshift.machine import machine
+from dayshift.markdown import cell, clean
 from dayshift.prices import Unpriced
 from dayshift.settings import Settings
 
 LOOKED_FOR = ("git", "python3", "node", "npm", "make", "gcc", "go", "cargo", "java", "pytest", "rg")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One thing checked: `ok`, what was found, and how to mend it; of a protection also what was tried against it."""
-
-    name: str
-    ok: bool
-    found: str
-    tried: str = ""
-
-
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--fix", is_flag=True, help="Put right what can be without losing anything, then check again.")
+@click.option("--dry-run", is_flag=True, help="With --fix: only say what would be done.")
 @click.pass_obj
-def doctor(context: Context, as_json: bool) -> int:
-    """Check everything a day needs, and say how to get what is missing.
+def doctor(context: Context, as_json: bool, fix: bool, dry_run: bool) -> int:
+    """Check everything a day needs and the state of the home, and say how to get what is missing.
 
     Starts the sandbox and tries to break out of it, layer by layer; the table of what held, at the end, is Markdown
-    to paste into an issue. Makes no request to the model.
+    to paste into an issue. Makes no request to the model, and changes nothing without --fix.
+
+    --fix sets torn files aside, removes what no record speaks for (work in it is saved first), ends runs that nobody
+    knows, writes status files anew. It deletes nothing you wrote, and leaves a broken ledger to you.
 
     \b
     Examples:
       dayshift doctor
       dayshift doctor --json
+      dayshift doctor --fix --dry-run
     """
+    if dry_run and not fix:
+        raise Failure("--dry-run says what --fix would do; say both", BAD_INPUT)
+    done = _fix(context, dry_run) if fix else []
     points = list(_points(context))
     if as_json:
-        click.echo(json.dumps([asdict(point) for point in points], indent=2))
+        listed = [point.as_json() for point in points]
+        told = {"points": listed, "fixes": [each.as_json() for each in done]} if fix else listed
+        click.echo(json.dumps(told, indent=2))
     else:
+        _print_fixes(done, fix)
         _print(points)
     return OK if all(point.ok for point in points) else BAD_ENVIRONMENT
+
+
+def _fix(context: Context, pretend: bool) -> list[Fixed]:
+    settings = read_settings(context)
+    return list(fixed(context.home, _state(context, settings), pretend))
+
+
+def _print_fixes(done: list[Fixed], asked: bool) -> None:
+    for each in done:
+        mark = click.style("done", fg="green") if each.done else click.style("not ", fg="yellow")
+        click.echo(f"{mark} {clean(each.what)}{f': {clean(each.said)}' if each.said else ''}")
+    if asked:
+        click.echo("" if done else "nothing to put right\n")
 
 
 def _print(points: list[Point]) -> None:
     for point in (each for each in points if not each.tried):
         mark = click.style("ok  ", fg="green") if point.ok else click.style("FAIL", fg="red", bold=True)
-        click.echo(f"{mark} {point.name}: {point.found}")
+        click.echo(f"{mark} {point.name}: {clean(point.found)}{f' ({clean(point.cure)})' if point.cure else ''}")
     if protections := [point for point in points if point.tried]:
         click.echo("\n" + "\n".join(_table(protections)))
 
@@ -76,24 +88,6 @@ def _table(protections: list[Point]) -> Iterator[str]:
     for point in protections:
         seen = cell(point.found.replace(str(Path.home()), "~"))
         yield f"| {point.name} | {point.tried} | {'yes' if point.ok else '**NO**'} | {seen} |"
-
-
-def machine() -> str:
-    """What an answer to a question about the sandbox depends on, in one line."""
-    bubblewrap = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    facts = (
-        platform.freedesktop_os_release().get("PRETTY_NAME", "an unnamed system"),
-        f"Linux {platform.release()} {platform.machine()}", bubblewrap, f"Python {platform.python_version()}",
-        f"dayshift {_version()}", "as root" if os.geteuid() == 0 else "as a normal user",
-    )  # fmt: skip
-    return ", ".join(facts)
-
-
-def _version() -> str:
-    try:
-        return version("dayshift")
-    except PackageNotFoundError:  # run in place from a clone
-        return "from a clone"
 
 
 def _points(context: Context) -> Iterator[Point]:
@@ -110,23 +104,8 @@ def _points(context: Context) -> Iterator[Point]:
     )
     yield _caps(context, settings)
     yield _project(context, settings)
-    yield Point("daemon", True, "running" if files.is_locked(context.home.daemon_lock) else "not running")
-    yield _ledger(context)
+    yield from _state(context, settings)
     yield from _prepared(context, settings)
-
-
-def _ledger(context: Context) -> Point:
-    path = context.home.ledger(rehearsal=False)
-    try:
-        connection = opened_for_reading(path)
-        if connection is None:
-            return Point("ledger", True, "none yet; the first day begins one")
-        with closing(connection):
-            verify(path, connection)
-    except files.Unusable as error:
-        return Point("ledger", False, str(error))
-    copies = backups(path)
-    return Point("ledger", True, f"sound; newest backup {copies[-1].name}" if copies else "sound; no backup yet")
 
 
 def _caps(context: Context, settings: Settings) -> Point:
@@ -136,6 +115,14 @@ def _caps(context: Context, settings: Settings) -> Point:
     except (BadDocument, Unpriced) as error:
         return Point("caps", False, str(error))
     return Point("caps", not problems, "\n".join(map(str, problems)) or "each lets a request leave")
+
+
+def _state(context: Context, settings: Settings) -> Iterator[Point]:
+    try:
+        project = git.find(project_of(context, settings)).work_tree
+    except git.NotARepository:
+        project = None
+    return examined(context.home, settings, project, SystemClock().now())
 
 
 def _project(context: Context, settings: Settings) -> Point:

@@ -23,7 +23,7 @@ def daemon(home: Home) -> dict[str, Any] | None:
     """Who the daemon of this home is (pid, started_at, rehearsal), or None if none runs."""
     if not files.is_locked(home.daemon_lock):
         return None
-    return {"pid": None, "started_at": None, "rehearsal": None, **(files.read_json(home.daemon_facts) or {})}
+    return {"pid": None, "started_at": None, "rehearsal": None, **files.read_facts(home.daemon_facts)}
 
 
 def terminal_width() -> int | None:
@@ -49,7 +49,9 @@ def task_record(home: Home, task_id: str) -> "Record":
     try:
         return from_json(files.read_json(home.records / f"{task_id}.json") or {})
     except ValueError as error:
-        raise Failure(f"the record of {task_id} cannot be read: {error}", BAD_ENVIRONMENT) from error
+        from dayshift import wrecks
+
+        raise Failure(wrecks.told(home, task_id), BAD_ENVIRONMENT) from error
 
 
 def _listed(ids: list[str]) -> str:

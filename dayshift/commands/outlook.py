@@ -41,10 +41,11 @@ def today(settings: Settings, clock: Clock, books: Statement | None) -> date:
 def day_cap(home: Home, settings: Settings, day: date) -> Pico:
     """The cap of that day: the home's, or a lower one of the day file that runs."""
     daily = from_usd(settings.budget.daily_usd)
-    kept: dict[str, Any] = (files.read_json(home.day_facts) or {}).get("day") or {}
-    runs = kept.get("date") == str(day) or files.is_locked(home.daemon_lock)
-    cap = kept.get("max_cost") if runs else None
-    return daily if cap is None else min(daily, int(cap))
+    kept = files.read_facts(home.day_facts).get("day")
+    facts: dict[str, Any] = kept if isinstance(kept, dict) else {}
+    runs = facts.get("date") == str(day) or files.is_locked(home.daemon_lock)
+    cap = facts.get("max_cost") if runs else None
+    return min(daily, cap) if isinstance(cap, int) else daily
 
 
 def standing_today(

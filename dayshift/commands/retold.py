@@ -53,7 +53,7 @@ def of_day(home: Home, wanted: date | None, rehearsal: bool) -> Told:
     day = wanted or fresh or (known[-1] if known else None)
     if day is None or day not in known:
         subject = f"no report of {wanted}" if wanted else "no report yet"
-        raise Failure(f"there is {subject} in {home.results}; {_existing(home, rehearsal)}")
+        raise Failure(f"there is {subject} in {home.results}; {_owed(home) or _existing(home, rehearsal)}")
     return _from_facts(home, day, rehearsal, settles=day != served) or _as_it_lies(home, day, rehearsal)
 
 
@@ -117,6 +117,12 @@ def _known(home: Home, rehearsal: bool) -> list[date]:
             with suppress(ValueError):
                 found.add(date.fromisoformat(its[1]))
     return sorted(found)
+
+
+def _owed(home: Home) -> str:
+    """The cure where a daemon ended without a word, perhaps before it wrote its report."""
+    ended = home.daemon_facts.exists() and daemon(home) is None
+    return "the last daemon ended without a word: `dayshift start` goes on, and writes it" if ended else ""
 
 
 def _existing(home: Home, rehearsal: bool) -> str:

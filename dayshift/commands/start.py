@@ -1,6 +1,7 @@
 """`start`: run a day."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,13 +10,25 @@ from typing import Any
 
 import click
 
-from dayshift import files, git, inbox, intake, live, preparation, records, workspace
+from dayshift import (
+    files,
+    first_process,
+    git,
+    inbox,
+    live,
+    preparation,
+    records,
+    stragglers,
+    workspace,
+)
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
+from dayshift.commands import upfront
 from dayshift.commands.check import must_lead_on, read_day
 from dayshift.commands.outlook import read_settings
+from dayshift.failpoints import passing
 from dayshift.home import Home
-from dayshift.model import Day, Record
+from dayshift.model import Day
 from dayshift.settings import Settings
 
 OWNER_SECONDS = 2
@@ -28,32 +41,46 @@ DETACH_SECONDS = 60
 @click.option("--rehearse", is_flag=True, help="Play the day against the built-in scripted model, for $0.")
 @click.option("--once", is_flag=True, help="End when every task has ended and the report is written.")
 @click.option("--detach", is_flag=True, help="Return at once; the daemon goes on in the background.")
+@click.option("--stay", is_flag=True, help="Stay until stopped, also with nothing to do: day files are handed over.")
 @click.pass_obj
-def start(context: Context, file: Path | None, rehearse: bool, once: bool, detach: bool) -> int:
+def start(context: Context, file: Path | None, rehearse: bool, once: bool, detach: bool, stay: bool) -> int:
     """Run the tasks of a day FILE; without one, go on with what was parked.
 
     If a daemon runs in this home already, the file is handed over to it.
-    One Ctrl-C parks every agent, resumable; a second one hurries.
+    One Ctrl-C parks every agent, resumable; a second one hurries. A closed terminal is a Ctrl-C too,
+    unless with --detach.
 
     \b
     Examples:
       dayshift start tasks/today.yaml
       dayshift start tasks/today.yaml --rehearse --once
       dayshift start --detach
+      dayshift start --stay
     """
+    if once and stay:
+        raise click.UsageError("--once ends with the day, --stay does not; choose one")
+    if not detach:
+        first_process.stand_behind()
     settings = read_settings(context)
     day = read_day(context, settings, file) if file else None
     must_lead_on(context.home, day)
     if owner := _owner(context.home):
         return _hand_over(context, owner, day, rehearse)
-    known, _ = records.load_all(context.home)
-    _refuse_what_cannot_start(known, day, rehearse)
+    known, broken = records.load_all(context.home)
+    upfront.refuse_what_cannot_be_read(context.home, broken, day, rehearse)
+    owed = day is None and upfront.report_is_owed(context.home, known, rehearse)
+    upfront.refuse_what_is_held_by_a_newer(context.home, known)
+    if not owed and not (stay and day is None):
+        upfront.refuse_what_cannot_start(known, day, rehearse)
     prepared = _prepare(context, settings, rehearse)
     _tell_what_agents_will_not_see(day)
     if detach:
         return _detach(context)
+    upfront.tell_what_goes_on(known, day, rehearse, settings.timezone)
+    upfront.hear_every_end_as_ctrl_c()
     _prove(prepared)
-    return _serve(context, prepared, day, once)
+    code = _serve(context, prepared, day, once or (owed and not stay))
+    return stragglers.leave(OK if stay else code)  # who stays was told to end, and did; the report says how it went
 
 
 def _serve(context: Context, prepared: preparation.Preparation, day: Day | None, once: bool) -> int:
@@ -66,15 +93,6 @@ def _serve(context: Context, prepared: preparation.Preparation, day: Day | None,
         raise Failure("another daemon was quicker, and has ended since; start again", BAD_ENVIRONMENT) from error
     live.print_report(context.home, code)
     return code
-
-
-def _refuse_what_cannot_start(known: dict[str, Record], day: Day | None, rehearse: bool) -> None:
-    if day is None and not any(record.rehearsal == rehearse and not record.ended for record in known.values()):
-        raise Failure("nothing to go on with: name a day file, e.g. `dayshift start tasks/today.yaml`", BAD_INPUT)
-    # What a rehearsal left is in nobody's way: the daemon discards it, unless it is the one that goes on with it.
-    standing = {each: record for each, record in known.items() if rehearse or not record.rehearsal}
-    if day and (problems := intake.collisions(standing, day, rehearse)):
-        raise Failure("\n".join(problems), BAD_INPUT)
 
 
 def _prepare(context: Context, settings: Settings, rehearse: bool) -> preparation.Preparation:
@@ -147,7 +165,9 @@ def _detach(context: Context) -> int:
     words = [word for word in sys.argv[1:] if word != "--detach"]
     output = context.home.logs / "start.log"
     context.home.make_folders()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; the daemon inherits it: no terminal is its own
     with output.open("wb") as log:
+        passing("daemon.detaching")
         process = subprocess.Popen(
             [sys.executable, sys.argv[0], *words],
             stdin=subprocess.DEVNULL,
@@ -155,9 +175,10 @@ def _detach(context: Context) -> int:
             stderr=log,
             start_new_session=True,
         )
+    passing("daemon.detached")
     deadline = time.monotonic() + DETACH_SECONDS
     while time.monotonic() < deadline:
-        if (files.read_json(context.home.daemon_facts) or {}).get("pid") == process.pid:
+        if files.read_facts(context.home.daemon_facts).get("pid") == process.pid:
             click.echo(f"the daemon runs (pid {process.pid}); watch it with `dayshift status --watch`")
             return OK
         if process.poll() is not None:

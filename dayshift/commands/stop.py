@@ -34,7 +34,15 @@ def stop(context: Context, drain: bool, now: bool) -> None:
     home, facts = context.home, daemon(context.home)
     if facts is None:
         return click.echo(f"no daemon runs in {home.root}")
-    if not _stopped(home, facts, drain, now):
+    try:
+        stopped = _stopped(home, facts, drain, now)
+    except KeyboardInterrupt:
+        if drain:
+            click.echo(
+                "the daemon goes on draining; `dayshift stop` parks its agents, --now waits for nobody", err=True
+            )
+        raise
+    if not stopped:
         cure = "kill it by its pid" if now else "`dayshift stop --now` does not wait for the agents"
         raise Failure(f"the daemon (pid {facts['pid']}) still runs after {PATIENCE:.0f} s; {cure}", BAD_ENVIRONMENT)
     return click.echo(f"the daemon (pid {facts['pid']}) has ended; unfinished tasks go on at the next start")

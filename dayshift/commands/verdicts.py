@@ -22,13 +22,13 @@ Answer = tuple[bool, Sequence[str]]
 
 def give(home: Home, asked: dict[str, Any]) -> list[str]:
     """Let the verdict take effect, and say what came of it; Failure with the reason if it has none."""
-    ok, lines = _by_daemon(home, asked) or _here(home, asked)
+    ok, lines = by_daemon(home, asked) or _here(home, asked)
     if not ok:
         raise Failure(clean("\n".join(lines)), BAD_INPUT)
     return list(lines)
 
 
-def _by_daemon(home: Home, asked: dict[str, Any]) -> Answer | None:
+def by_daemon(home: Home, asked: dict[str, Any]) -> Answer | None:
     """The daemon's word; None if none runs, or it ended without one: then nothing is left for the next."""
     if daemon(home) is None:
         return None
@@ -40,7 +40,7 @@ def _by_daemon(home: Home, asked: dict[str, Any]) -> Answer | None:
             withdraw(home, request)
             return None
     late = f"the daemon has not answered within {inbox.REPLY_SECONDS} s; see agent_logs/daemon.log"
-    raise Failure(f"{late}. The verdict is kept until it is obeyed", BAD_ENVIRONMENT)
+    raise Failure(f"{late}. What you asked for is kept until it is done", BAD_ENVIRONMENT)
 
 
 def _here(home: Home, asked: Mapping[str, Any]) -> Answer:

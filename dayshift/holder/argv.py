@@ -3,8 +3,11 @@
 import contextlib
 import fcntl
 import os
+import time
 
-from dayshift.holder.streams import appended, write_all
+from dayshift.failpoints import passing
+from dayshift.holder import RETRY_SECONDS
+from dayshift.holder.streams import appended, written
 
 BLOCK = 1 << 16
 AHEAD = 1 << 20  #: bytes that can be told before a holder that is busy has read any; then who tells more waits for it
@@ -25,21 +28,35 @@ class Argv:
         os.chmod(path, 0o200)
         self.sink = appended(os.path.join(spool, "argv"))
         self.room = MOST
+        self.rest = b""  #: what the disk did not take yet
 
     def take(self) -> None:
-        """Keep what has been told; more than there is room for is dropped, and that is said."""
+        """Keep what has been told; more than there is room for is dropped, and that is said. While a full disk takes
+        nothing, whoever tells waits."""
+        if not self.flush():
+            return
         try:
             data = os.read(self.source, BLOCK)
         except BlockingIOError:
             return
         if self.room > 0:
-            write_all(self.sink, data if len(data) <= self.room else DROPPED)
+            self.rest = data if len(data) <= self.room else DROPPED
+            self.flush()
         self.room -= len(data)
+
+    def flush(self) -> bool:
+        """Whether the disk has taken all that was told."""
+        self.rest = written(self.sink, self.rest)
+        return not self.rest
 
     def finish(self) -> None:
         """Keep the last of it; nobody is left who could add to it."""
         room = None
-        while room != self.room:
+        while room != self.room or self.rest:
+            if self.rest:
+                time.sleep(RETRY_SECONDS)
             room = self.room
             self.take()
-        os.fsync(self.sink)
+        with contextlib.suppress(OSError):  # it is there; that it survives a power cut nobody can promise then
+            os.fsync(self.sink)
+        passing("argv.synced")

@@ -3,21 +3,36 @@
 import fcntl
 import json
 import os
+import time
 
-from dayshift.holder import BUSY, USED
+from dayshift.failpoints import passing
+from dayshift.holder import BUSY, RETRY_SECONDS, USED, seal
 
 
 def put(spool: str, name: str, value: object) -> None:
     """Write a record whole and durably."""
     temporary = os.path.join(spool, "." + name)
-    with open(temporary, "w") as file:
-        json.dump(value, file)
+    with open(temporary, "wb") as file:
+        file.write(seal.sealed(json.dumps(value)))
         file.flush()
+        passing("spool.written")
         os.fsync(file.fileno())
+    passing("spool.whole")
     os.rename(temporary, os.path.join(spool, name))
+    passing("spool.named")
     folder = os.open(spool, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
+    passing("spool.kept")
+
+
+def put_surely(spool: str, name: str, value: object) -> None:
+    """The same, however long the disk does not take it: the run's end is not to be lost."""
+    while True:
+        try:
+            return put(spool, name, value)
+        except OSError:
+            time.sleep(RETRY_SECONDS)
 
 
 def take(spool: str) -> int:

@@ -1,17 +1,20 @@
 """One process tree, from launch to the last process's end."""
 
+import contextlib
 import json
 import os
 import select
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 
-from dayshift.holder import GRACE_SECONDS, STATUS_FD
+from dayshift.failpoints import passing
+from dayshift.holder import GRACE_SECONDS, RETRY_SECONDS, STATUS_FD
 from dayshift.holder.argv import Argv
 from dayshift.holder.bounds import GB, Bounds, Excess, Watch
-from dayshift.holder.processes import boot_id, children, end_children, first_to_go, send, start_time
-from dayshift.holder.records import put
+from dayshift.holder.processes import boot_id, children, collect_orphans, end_children, first_to_go, send, start_time
+from dayshift.holder.records import put, put_surely
 from dayshift.holder.streams import Sink, in_memory
 from dayshift.holder.terminal import Terminal
 
@@ -39,18 +42,21 @@ class Run:
         self.errors = Sink(os.path.join(spool, "stderr"), MOST_ERRORS)
         self.stopping_since: float | None = None
         self.pending = b""
+        self.unnoted: dict[str, object] = {}  #: what is known of the namespace and not on disk yet
 
     def start(self) -> None:
         """Start the command. It gets no descriptor of a file: through /proc it could open that anew and rewrite it."""
         status, writer = os.pipe()
         argv = [str(writer) if word == STATUS_FD else word for word in self.launch["argv"]]
         given = (writer,) if self.sandboxed else ()
+        passing("command.starting")
         with in_memory(self.launch["stdin"]) as stdin:
             piped = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
             self.process = subprocess.Popen(
                 argv, pass_fds=given, env=self.launch["environment"],
                 **({"start_new_session": True} if self.terminal else piped),
             )  # fmt: skip
+        passing("command.started")
         first_to_go(self.process.pid)
         os.close(writer)
         self.status = status
@@ -65,6 +71,9 @@ class Run:
             self.listen(POLL_SECONDS)
             if self.terminal:
                 self.terminal.pass_on(self.first())
+            if not self.sandboxed:
+                collect_orphans(self.process.pid)
+            self.note_namespace()
             self.check_end()
         self.end_namespace()
 
@@ -81,7 +90,9 @@ class Run:
         if not self.open:
             self.wait(seconds)
             return
-        for source in select.select([*self.open, self.argv.source], [], [], seconds)[0]:
+        began, sources = time.monotonic(), self.sources()
+        held_back = len(sources) <= len(self.open)
+        for source in select.select(sources, [], [], seconds)[0]:
             if source == self.argv.source:
                 self.argv.take()
                 continue
@@ -92,6 +103,19 @@ class Run:
                 self.read_status(data)
             else:
                 self.sinks[source].add(data)
+        if held_back:  # by a full disk: that time is not the run's
+            self.deadline += time.monotonic() - began
+
+    def sources(self) -> list[int]:
+        """Where news may come from; who writes what the disk does not take is not listened to until it does."""
+        ready = [each for each in self.open if each not in self.sinks or self.sinks[each].flush()]
+        return [*ready, self.argv.source] if self.argv.flush() else ready
+
+    def listen_on(self, goes_on: Callable[[], object]) -> None:
+        """Take in news for as long as that goes on, and no longer than the grace."""
+        until = time.monotonic() + GRACE_SECONDS
+        while goes_on() and time.monotonic() < until:
+            self.listen(POLL_SECONDS)
 
     def wait(self, seconds: float) -> None:
         """Wait so long for the main process's end: it closes what it has open an instant before."""
@@ -108,12 +132,18 @@ class Run:
             facts = json.loads(line)
             self.code = facts.get("exit-code", self.code)
             if "child-pid" in facts:
-                self.note_namespace(facts["child-pid"])
+                self.init = facts["child-pid"]
+                self.unnoted = {"pid": self.init, "started": start_time(facts["child-pid"]), "boot": boot_id()}
+                passing("namespace.known")
+        self.note_namespace()
 
-    def note_namespace(self, init: int) -> None:
-        """Write down the namespace's first process, so that a dead holder's run can still be ended."""
-        self.init = init
-        put(self.spool, "namespace.json", {"pid": init, "started": start_time(init), "boot": boot_id()})
+    def note_namespace(self) -> None:
+        """Write down the namespace's first process, once the disk takes it, so that a dead holder's run can still be
+        ended."""
+        if self.unnoted:
+            with contextlib.suppress(OSError):
+                put(self.spool, "namespace.json", self.unnoted)
+                self.unnoted = {}
 
     def check_end(self) -> None:
         """Begin the end when told to or when time is up; finish it when the grace is over."""
@@ -124,8 +154,10 @@ class Run:
                 self.begin_end("deadline")
             elif excess := self.excess():
                 self.cut_off(excess)
-        elif time.monotonic() > self.stopping_since + GRACE_SECONDS:
+        elif (late := time.monotonic() - self.stopping_since - GRACE_SECONDS) > 0:
             self.end_namespace()
+            if late > GRACE_SECONDS:  # bubblewrap itself was stopped by somebody, and tells nothing any more
+                send(self.process.pid, signal.SIGKILL)
 
     def begin_end(self, how: str) -> None:
         """Ask the main process to end; it writes its session down on the way out."""
@@ -155,19 +187,27 @@ class Run:
 
     def finish(self) -> None:
         """Collect what is left and record the end."""
-        while self.process.poll() is None:
-            self.listen(POLL_SECONDS)
+        self.listen_on(lambda: self.process.poll() is None)
+        if self.process.poll() is None:
+            send(self.process.pid, signal.SIGKILL)
         end_children()
-        while self.open:
-            self.listen(POLL_SECONDS)
+        self.listen_on(lambda: self.open)  # whoever still holds an end then is none of the run's
         if self.how == "exited" and self.output.full:  # its last words were too much
             self.how, self.why = TOO_MUCH_SAID
+        while any(not sink.flush() for sink in self.sinks.values()):  # its last words wait until there is room
+            time.sleep(RETRY_SECONDS)
+            self.listen_on(lambda: self.open)
         self.argv.finish()
+        passing("run.over")
         for sink in self.sinks.values():
-            os.fsync(sink.file)
+            with contextlib.suppress(OSError):
+                os.fsync(sink.file)
+        passing("output.synced")
         returned = self.process.returncode
         code = returned if self.code is None else self.code
         # bubblewrap reports an exit code only of a command that it could start.
         launched = self.code is not None or not self.sandboxed
-        record = {"code": code, "how": self.how, "why": self.why, "launched": launched, "ended": time.time()}
-        put(self.spool, "exit.json", record)
+        moment = {"ended": time.time(), "monotonic": time.monotonic()}
+        record = {"code": code, "how": self.how, "why": self.why, "launched": launched, **moment}
+        put_surely(self.spool, "exit.json", record)
+        passing("end.recorded")

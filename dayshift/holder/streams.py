@@ -21,25 +21,33 @@ def appended(path: str) -> int:
 
 
 class Sink:
-    """A file that is added to, as long as there is room."""
+    """A file that is added to, up to a size."""
 
     def __init__(self, path: str, room: int) -> None:
         self.file, self.room = appended(path), room
         self.full = False  #: whether something was dropped
+        self.rest = b""  #: what the disk did not take yet
 
     def add(self, data: bytes) -> None:
         """Keep what there is room for, and drop the rest."""
         if self.full:
             return
         self.full = len(data) > self.room
-        write_all(self.file, data[: self.room] + DROPPED if self.full else data)
+        self.rest += data[: self.room] + DROPPED if self.full else data
         self.room -= len(data)
+        self.flush()
+
+    def flush(self) -> bool:
+        """Whether the disk has taken all of it. While it has not, nothing more is to be added: who writes waits."""
+        self.rest = written(self.file, self.rest)
+        return not self.rest
 
 
-def write_all(sink: int, data: bytes) -> None:
-    """Write it whole; what a full disk does not take is lost, and the run goes on."""
+def written(sink: int, data: bytes) -> bytes:
+    """Write it; what a full disk did not take."""
     try:
         while data:
             data = data[os.write(sink, data) :]
     except OSError:
         pass
+    return data

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dayshift import files
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.learning import lesson_edits, lesson_file, patterns, proposals
 from dayshift.learning.lesson_edits import Muddled
@@ -173,11 +174,13 @@ def _write(home: Home, text: str) -> None:
     path = home.lessons.resolve()  # where a link leads to, not the link
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     files.write_atomically(path, text.encode("utf-8", "surrogateescape"), mode)
+    passing("lessons.written")
 
 
 def _remember(home: Home, decided: Collection[str], held: Collection[str]) -> None:
     home.own.mkdir(parents=True, exist_ok=True)
     files.write_json(home.lesson_decisions, {"decided": sorted(decided), "held": sorted(held)})
+    passing("decisions.kept")
 
 
 def _refresh_patterns(home: Home, text: str) -> None:

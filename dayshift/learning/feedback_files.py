@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from dayshift import files, records
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.learning import feedback, feedback_form
 from dayshift.learning.feedback import Feedback, Remark
@@ -133,6 +134,7 @@ def prepare(home: Home, day: date) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not files.publish_once(path, feedback_form.form(day, entries)):
         _add(path, entries)
+    passing("feedback.prepared")
     return path
 
 
@@ -151,4 +153,5 @@ def _add(path: Path, entries: Sequence[Entry]) -> None:
     with path.open("ab") as file:
         file.write((added.replace("\n", "\r\n") if "\r\n" in text else added).encode())
         file.flush()
+        passing("feedback.added")
         os.fsync(file.fileno())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dayshift import files
+from dayshift.failpoints import passing
 from dayshift.home import Home, shipped_config
 from dayshift.learning.lessons import Lesson
 from dayshift.learning.teaching import one_line
@@ -40,6 +41,7 @@ def refresh(home: Home, patterns: Sequence[Lesson]) -> None:
         own.parent.mkdir(parents=True, exist_ok=True)
         mode = 0o644 if is_made else own.stat().st_mode & 0o777
         files.write_atomically(own, after.encode("utf-8", "surrogateescape"), mode)
+    passing("patterns.written")
 
 
 def _text(path: Path) -> str:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from dayshift import files, records
 from dayshift.day_facts import DayFacts
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.model import Record
 
@@ -29,7 +30,8 @@ def keep(home: Home, facts: DayFacts) -> None:
     """Replace what is kept of that day."""
     path = home.facts(facts.date, facts.rehearsal)
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, to_json(facts))
+    files.write_sealed(path, to_json(facts))
+    passing("facts.kept")
 
 
 def read(home: Home, day: date, rehearsal: bool) -> DayFacts | None:

@@ -46,10 +46,10 @@ def audit_sentence(facts: DayFacts) -> str:
 
 def closing_sentence(closing: Closing, opened: str) -> str:
     """What became of the git directory over the whole day, and by whom, in Markdown."""
-    if closing.opened_at is None:
-        return "No run has opened the day, so there is nothing to compare the git directory with."
     if closing.trouble:
         return f"The git directory could **not be looked at** at the end: {markdown.plain(closing.trouble)}"
+    if closing.opened_at is None:
+        return "No run has opened the day, so there is nothing to compare the git directory with."
     if not closing.changes:
         return f"The git directory is unchanged since {opened}."
     named = "".join(f"\n- {markdown.code(each.what)}: {BY[each.who]}; {each.why}" for each in closing.changes)

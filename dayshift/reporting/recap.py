@@ -14,6 +14,7 @@ from typing import Any
 from dayshift import experience, records, spending, tallies
 from dayshift.budgets import PLAN
 from dayshift.documents import BadDocument
+from dayshift.failpoints import passing
 from dayshift.files import write_atomically, write_json
 from dayshift.home import Home
 from dayshift.learning import feedback_files, lesson_file
@@ -99,6 +100,7 @@ def write(home: Home, recap: Recap) -> Path:
     write_json(home.results / f"{recap.period}.json", as_json(recap))
     path = home.results / f"{recap.period}{ENDING}"
     write_atomically(path, render(recap, home.templates))
+    passing("recap.written")
     return path
 
 

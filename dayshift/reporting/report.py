@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from dayshift.day_facts import DayFacts
+from dayshift.failpoints import passing
 from dayshift.files import write_atomically, write_json
 from dayshift.home import Home
 from dayshift.reporting import archive, attention, mermaid, phrases, templates
@@ -19,8 +20,10 @@ def write(home: Home, facts: DayFacts) -> Path:
     archive.keep(home, facts)
     kind = "-rehearsal" if facts.rehearsal else ""
     write_json(home.results / f"{facts.date}{kind}.json", as_json(facts))
+    passing("report.half_written")
     path = home.results / f"{facts.date}{kind}-report.md"
     write_atomically(path, render_markdown(facts, home.templates))
+    passing("report.written")
     return path
 
 

@@ -42,6 +42,7 @@ def as_json(facts: DayFacts) -> dict[str, Any]:
         "guarantee": facts.guarantee,
         "budgets": facts.budgets,
         "overruns": facts.overruns,
+        "unreadable": facts.unreadable,
         "overlaps": sorted(facts.overlaps, key=lambda each: (each.one, each.other, each.path)),
         "tomorrow": facts.tomorrow and _tomorrow(facts.tomorrow),
         "by_model": by_key(facts.by_model),

@@ -13,6 +13,7 @@ from pathlib import Path
 from dayshift import files, git, records
 from dayshift.clock import rfc3339
 from dayshift.events import Review
+from dayshift.failpoints import passing
 from dayshift.git import Repository
 from dayshift.home import Home
 from dayshift.model import Record
@@ -142,6 +143,7 @@ def named(hindered: Iterable[tuple[str, str]]) -> list[str]:
 def mark(home: Home, record: Record, now: datetime) -> None:
     """Make the verdict durable and show it, where no daemon does."""
     records.save(home, record)
+    passing("verdict.kept")
     place = home.status / f"{record.id}.json"
     if shown := files.read_json(place):
         files.write_json(place, {**shown, "review": record.review, "updated_at": rfc3339(now)}, durable=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dayshift import git, made_refs, objects
 from dayshift.events import Review
+from dayshift.failpoints import passing
 from dayshift.git import GitError, Repository
 from dayshift.home import Home
 from dayshift.model import Record
@@ -99,11 +100,13 @@ def _make(
     for receipt in receipts:
         receipt.make(made)
     made_refs.note(project, ref, tip)
+    passing("branch.noted")
     try:
         words = ("update-ref", "--create-reflog", "-m", "dayshift accept --branch", ref, tip, "0" * len(tip))
         project.by(_who(project, now)).run(*words)
     except GitError as error:
         raise Refused(f"the branch was not made: {inert(str(error))}") from error
+    passing("branch.made")
 
 
 def _who(project: Repository, now: datetime) -> dict[str, str]:
@@ -184,4 +187,5 @@ def _remove(project: Repository, ref: str, tip: str) -> str:
             raise Refused(f"branch {name} is checked out in {place}; switch to another one there and repeat")
     made_refs.note(project, ref, made_refs.GONE)
     project.run("update-ref", "-d", ref, tip)
+    passing("branch.removed")
     return f"branch {name} is taken away (it ended at {tip[:12]})"

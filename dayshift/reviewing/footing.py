@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from dayshift.failpoints import passing
 from dayshift.reviewing.landing import ENTERED, folder_of
 
 BLOCK = 1 << 20
@@ -31,6 +32,7 @@ def copied(tree: Path, path: str, target: Path) -> tuple[int, str]:
                     copy.write(block)
                 copy.flush()
                 os.fsync(copy.fileno())
+            passing("copy.synced")
             return stat.S_IMODE(os.fstat(file.fileno()).st_mode), found.hexdigest()
 
 

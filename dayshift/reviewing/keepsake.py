@@ -1,8 +1,8 @@
 """What an acceptance found in the person's tree, kept so that it can be taken back to the byte.
 
-It joins the landing, which says what lies in a tree, and the footing, which knows rights and folders. Git's objects
-alone would not do: line endings and rights are not in them. So the files are kept as they lay there, for the person
-alone to read.
+It joins the landing, which says what lies in a tree, the footing, which knows rights and folders, and the holder for
+its checksum. Git's objects alone would not do: line endings and rights are not in them. So the files are kept as they
+lay there, for the person alone to read.
 """
 
 import json
@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from dayshift import files
+from dayshift.failpoints import passing
+from dayshift.holder import seal
 from dayshift.reviewing import footing, landing
 from dayshift.reviewing.landing import FOLDER, Change
+
+CURE = "what an acceptance found in your tree cannot be told, so it cannot be taken back; take this file away to go on"
 
 
 class Keepsake:
@@ -23,8 +27,8 @@ class Keepsake:
 
     def __init__(self, folder: Path, commit: str) -> None:
         self.folder, self._commit = folder, commit
-        kept = files.read_json(folder / "kept.json")
-        self._kept: dict[str, Any] = kept if isinstance(kept, dict) and kept.get("commit") == commit else {}
+        kept = files.read_own(folder / "kept.json", CURE)
+        self._kept: dict[str, Any] = kept if kept.get("commit") == commit else {}
 
     @property
     def objects(self) -> Path:
@@ -60,7 +64,9 @@ class Keepsake:
             "folders": footing.folders(tree, [change.path for change in changes]),
         }  # fmt: skip
         files.sync_folder(self.folder / "files")
-        files.write_atomically(self.folder / "kept.json", json.dumps(self._kept))  # in ASCII: a name may be no UTF-8
+        kept = seal.sealed(json.dumps(self._kept))  # in ASCII: a name may be no UTF-8
+        files.write_atomically(self.folder / "kept.json", kept)
+        passing("keepsake.kept")
         return []
 
     def _copied(self, tree: Path, change: Change) -> int | None:
@@ -70,6 +76,7 @@ class Keepsake:
         except footing.ABSENT:
             return None
         (self.folder / "copy").rename(self.folder / "files" / digest)
+        passing("keepsake.copied")
         return rights if found == digest else None
 
     def put_back(self, stage: Path, path: str) -> None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dayshift.failpoints import passing
+
 FOLDER = "folder"
 OTHER = "neither a file nor a link"
 ENTERED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -79,6 +81,7 @@ def settle(stage: Path, paths: Sequence[str]) -> None:
                 descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
                 os.fsync(descriptor)
                 os.close(descriptor)
+    passing("stage.synced")
     _settle_names(stage, paths)
 
 
@@ -87,6 +90,7 @@ def _settle_names(tree: Path, paths: Iterable[str]) -> None:
     for inside in {f"{path.rpartition('/')[0]}/.".lstrip("/") for path in paths}:
         with suppress(FileNotFoundError, NotADirectoryError), folder_of(tree, inside) as (folder, _):
             os.fsync(folder)
+    passing("names.synced")
 
 
 def land(tree: Path, stage: Path, changes: Sequence[Change]) -> None:
@@ -127,6 +131,7 @@ def _take_away(tree: Path, change: Change) -> None:
             _must_be_as_before(now, change)
             _must_be_untouched(folder, name, stamp, change)
             os.unlink(name, dir_fd=folder)
+            passing("path.removed")
     above = change.path.split("/")[:-1]
     while above:
         try:
@@ -147,7 +152,9 @@ def _put(tree: Path, stage: Path, change: Change) -> None:
         if not change.exact:
             _keep_rights(source, target, name)
         _must_be_untouched(target, name, stamp, change)
+        passing("path.landing")
         os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+        passing("path.landed")
 
 
 def _stamp_at(tree: Path, path: str) -> tuple[int, ...]:

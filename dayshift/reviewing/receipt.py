@@ -1,6 +1,6 @@
 """How far a task's work has come into the person's tree or out of it, on disk: what makes whole what was cut short.
 
-It joins the landing, whose changes it keeps.
+It joins the landing, whose changes it keeps, and the holder for its checksum.
 """
 
 import json
@@ -12,7 +12,11 @@ from typing import Any
 
 from dayshift import files
 from dayshift.clock import rfc3339
+from dayshift.failpoints import passing
+from dayshift.holder import seal
 from dayshift.reviewing.landing import Change
+
+CURE = "how far that work has come into your tree cannot be told; look with `git status`, then take this file away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,8 @@ class Receipt:
 
     def __init__(self, place: Path, commit: str) -> None:
         self._place, self._commit = place, commit
-        kept = files.read_json(place)
-        self._kept: dict[str, Any] = kept if isinstance(kept, dict) and kept.get("commit") == commit else {}
+        kept = files.read_own(place, CURE)
+        self._kept: dict[str, Any] = kept if kept.get("commit") == commit else {}
 
     @property
     def landed(self) -> bool:
@@ -95,4 +99,5 @@ class Receipt:
     def _write(self, facts: dict[str, Any]) -> None:
         self._place.parent.mkdir(exist_ok=True)
         self._kept = {"commit": self._commit, **facts}
-        files.write_atomically(self._place, json.dumps(self._kept))  # in ASCII: a name may be no UTF-8
+        files.write_atomically(self._place, seal.sealed(json.dumps(self._kept)))  # in ASCII: a name may be no UTF-8
+        passing("receipt.written")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dayshift.alerts import PRESSING, Alert, Kind, which
 from dayshift.courier import Later, Undeliverable
+from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.model import Record
 from dayshift.states import Waiting
@@ -95,6 +96,7 @@ class TelegramChannel:
                 raise
             log.warning("%s was refused: %s", piece.file[0], refusal)
             number = UNSENT
+        passing("piece.posted")
         del self._pieces[0]
         if alerts[0].kind is Kind.question and number != UNSENT:
             self._unkept.append((alerts[0], number, last))

@@ -34,7 +34,7 @@ IN_WORDS = {
     Kind.question: "a question", Kind.failed: "failed", Kind.halted: "halted", Kind.stuck: "rests until you act",
     Kind.forbidden: "forbidden attempt", Kind.audit: "audit", Kind.budget: "budget", Kind.cap: "cap reached",
     Kind.milestone: "milestone", Kind.limit: "limit of the provider", Kind.died: "ended without a word",
-    Kind.report: "report",
+    Kind.report: "report", Kind.disk: "no room",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dayshift import attachments, files
 from dayshift.clock import Clock
+from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.home import Home
 from dayshift.model import Question
@@ -109,6 +110,7 @@ class Parcels:
                 found = Outcome(
                     False, (said("This was not taken: a fault in the program; see agent_logs/daemon.log."),)
                 )
+        passing("parcel.delivered")
         self._store.handled([sent.place.update for sent in parcel], self._clock.now())
         self._seen.pop(parcel[0].album or "", None)
         self._told(parcel[0].place, found)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dayshift.clock import Clock
+from dayshift.failpoints import passing
 from dayshift.telegram.speech import kept
 from dayshift.telegram.store import Store
 from dayshift.telegram.wire import Contested, Flooded, Unauthorised, Unreachable, Wire
@@ -89,7 +90,9 @@ class Poll:
 
     def _keep(self, updates: list[dict[str, Any]]) -> None:
         admitted = [kept(update) for update in updates if self._admits(update)]
-        if self._store.take(admitted, max(update["update_id"] for update in updates)):
+        new = self._store.take(admitted, max(update["update_id"] for update in updates))
+        passing("updates.kept")
+        if new:
             self._received()
 
     def _works(self) -> None:

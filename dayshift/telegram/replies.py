@@ -101,4 +101,7 @@ class Replies:
 
     def _finish(self, job: Job) -> None:
         self._jobs.remove(job)
-        job.over()
+        try:
+            job.over()
+        except Exception:  # e.g. a disk that takes nothing: it was said, and others wait to be
+            log.exception("a fault after a reply")

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from dayshift import inbox
+from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.model import Record
 from dayshift.telegram import commands, letters
@@ -160,6 +161,7 @@ class Speaker:
             self._replies.put(self._posts(place, pieces), over=partial(self._passed, name))
 
     def _passed(self, name: str) -> None:
+        passing("reply.told")
         inbox.forget(self._home, name)
         self._passing.discard(name)
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from dayshift.failpoints import passing
+
 if TYPE_CHECKING:
     from telegram.error import TelegramError
 
@@ -43,7 +45,9 @@ def explained(token: str) -> Iterator[None]:
     from telegram.error import TelegramError
 
     try:
+        passing("telegram.asking")
         yield
+        passing("telegram.answered")
     except Trouble:
         raise
     except TelegramError as error:

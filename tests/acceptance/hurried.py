@@ -4,11 +4,10 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-import agent
 import daemon
 import enclosure
 import orchestrator
-from dayshift import decisions, fleet, limits
+from dayshift import decisions, fleet, limits, patience
 from dayshift.model import Record
 
 TASK_MINUTE, SILENT_MINUTE, GRACE = 8.0, 10.0, 2.0
@@ -25,6 +24,6 @@ def surroundings(**facts: Any) -> enclosure.Surroundings:
 if __name__ == "__main__":
     decisions.seconds_left = seconds_left
     vars(daemon)["Surroundings"] = surroundings
-    agent.RESULT_GRACE = GRACE
+    patience.RESULT_GRACE = GRACE
     limits.SOONEST, limits.MARGIN, fleet.STAGGER = timedelta(seconds=1), timedelta(seconds=1), timedelta(seconds=0.5)
     sys.exit(orchestrator.main())

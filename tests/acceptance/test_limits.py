@@ -34,6 +34,7 @@ def ended(build: BuildHouse, cli: Path) -> House:
     day = house.day(
         task("slow", *[{"bash": "sleep 2"}] * 9, minutes=1),
         task("silent", {"bash": "touch started && sleep 300"}),
+        task("mute", {"bash": "touch once && sleep 300"}, {"bash": "touch twice && sleep 300"}),
         task("lingering", {"bash": "touch linger"}),
         task("vanished", {"bash": "sleep 2; kill -9 $PPID"}),  # the session must know of the call, or it is made anew
         task("background", {"bash": "(setsid sleep 300 >> /proc/$PPID/fd/1 2>&1 &) ; echo started"}),
@@ -56,6 +57,12 @@ def test_a_silent_run_is_ended_and_resumed(ended: House) -> None:
     assert silent["runs"] > 1
 
 
+def test_a_task_whose_runs_hang_twice_in_a_row_is_left_to_the_person(ended: House) -> None:
+    mute = ended.task("mute")
+    assert (mute["state"], mute["runs"], mute["attempt"]) == ("parked", 2, 1)
+    assert mute["reason"].startswith("stuck: no sign of life for ") and "`dayshift retry mute`" in mute["reason"]
+
+
 def test_a_run_that_stays_after_its_last_word_is_ended_and_its_word_counts(ended: House) -> None:
     lingering = ended.task("lingering")
     assert (lingering["state"], lingering["runs"], lingering["claim"]) == ("done", 1, "Done.")
@@ -64,7 +71,8 @@ def test_a_run_that_stays_after_its_last_word_is_ended_and_its_word_counts(ended
 
 def test_a_run_that_ends_without_a_word_is_tried_again_in_its_session(ended: House) -> None:
     vanished = ended.task("vanished")
-    assert (vanished["state"], vanished["attempt"]) == ("done", 2)
+    assert (vanished["state"], vanished["attempt"], vanished["runs"]) == ("done", 1, 2)
+    assert "Your last run was cut short: " in (ended.home.run("vanished", 2) / "prompt.md").read_text()
     assert '"--resume"' in (ended.home.run("vanished", 2) / "launch.json").read_text()
 
 

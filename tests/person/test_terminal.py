@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -127,6 +128,64 @@ def test_a_second_ctrl_c_does_not_wait_and_the_next_start_takes_up_what_went_on(
     model.play(BEGIN, END)
     assert person.run("start", "--once").returncode == OK
     assert person.state("one") == "done"
+
+
+@pytest.mark.long
+def test_a_terminal_that_is_closed_parks_everything_unless_the_daemon_is_in_the_background(
+    person: Person, model: Model
+) -> None:
+    model.play(BEGIN, {**GO_ON, "delay": 60}, END)
+    terminal = person.terminal("start", person.day(ONE_TASK))
+    at_work(person)
+    vars(terminal)[
+        "ptyproc"
+    ].fileobj.close()  # nobody reads or writes there any more, and the kernel says so to the daemon
+    wait_for(lambda: daemon(person.home) is None, "the daemon to end", STOP_SECONDS)
+    assert terminal.pid is not None and os.waitpid(terminal.pid, 0)[1] == OK
+    assert person.state("one") == "parked"
+    assert not person.home.daemon_facts.exists()  # it ended in order
+    assert (person.home.results / "2026-11-20-report.md").is_file()
+
+    with person.terminal("start", "--detach") as terminal:
+        terminal.expect("the daemon runs")
+        read_to_the_end(terminal)
+    facts = daemon(person.home)
+    assert facts is not None
+    os.kill(facts["pid"], signal.SIGHUP)
+    time.sleep(1)
+    assert daemon(person.home) == facts
+    stopped(person)
+
+
+@pytest.mark.long
+def test_a_day_goes_on_when_nobody_reads_what_it_says(person: Person, pinned_cli: Path) -> None:
+    """`start ... | head -1`."""
+    day = person.day({**ONE_TASK, "rehearsal": [BEGIN, END]})
+    command = shlex.join([*person.command("start", day, "--rehearse", "--once")])
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False,
+        cwd=person.folder, env=person.environment(), timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (
+        OK,
+        "rehearsal: the scripted model plays every agent; no money is spent\n",
+    )
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+    assert person.state("one") == "done"
+
+
+@pytest.mark.long
+def test_two_more_ctrl_c_are_no_traceback(person: Person, model: Model) -> None:
+    model.play({"bash": "echo one > one.txt; trap '' TERM INT; sleep 60 & wait; sleep 60", "text": "I hold on."}, END)
+    with person.terminal("start", person.day(ONE_TASK)) as terminal:
+        at_work(person)
+        for _ in range(8):
+            terminal.sendintr()
+            time.sleep(0.15)
+        shown = read_to_the_end(terminal)
+    assert "Traceback" not in shown and "KeyboardInterrupt" not in shown
+    assert terminal.exitstatus == OK
+    assert person.state("one") in ("running", "parked") and not person.home.daemon_facts.exists()
 
 
 def test_a_ctrl_c_before_the_day_began_leaves_nothing_behind(person: Person, pinned_cli: Path) -> None:
