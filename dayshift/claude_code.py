@@ -20,6 +20,7 @@ INSIDE = Path("/opt/claude-code/claude")  #: where a sandbox shows the CLI, wher
 HOOK_PATH = "/dayshift/hook"
 HOOK_SECONDS = 30
 QUESTION_TOOL = "AskUserQuestion"
+ANSWERED = "This is no error but the person's answer to your question:"  #: begins the result of an answered question
 AGENT_HEADER = "x-claude-code-agent-id"  #: marks the requests of a subagent
 SUBAGENT = "agent_id"  #: marks the hook's question about a subagent's call (tried with 2.1.329)
 OWN_ERROR = "<tool_use_error>"  #: begins the result of a call that the CLI did not run (tried with 2.1.329)
@@ -256,7 +257,7 @@ def answer(text: str) -> dict[str, Any]:
     It is given as a refusal's reason: of hooks only those from --settings may fill in an answer (tried with 2.1.329),
     and admitting these would admit the hooks an agent plants in its project settings.
     """
-    return deny(f"This is no error but the person's answer to your question: {text}\nGo on with it.")
+    return deny(f"{ANSWERED} {text}\nGo on with it.")
 
 
 # --- what its stream says --------------------------------------------------------------------------

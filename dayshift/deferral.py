@@ -14,17 +14,18 @@ ERROR = "<tool_use_error>"  #: what the CLI's own refusals begin with
 
 
 def arrived(body: bytes) -> bool:
-    """Whether the last question in a request's conversation stands there with a result that is no error."""
-    blocks = list(_blocks(json.loads(body).get("messages", ())))
-    asked = [each.get("id") for each in blocks if _is_question(each)]
-    results = [each for each in blocks if each.get("type") == "tool_result" and asked]
-    return any(each.get("tool_use_id") == asked[-1] and not _is_error(each) for each in results)
+    """Whether the last question in a request's conversation stands there with its answer, or with another good result.
+
+    Of several asked in one turn only one is answered; the others are refused.
+    """
+    turns = [list(_blocks(message)) for message in json.loads(body).get("messages", ())]
+    asked = [ids for turn in turns if (ids := {each.get("id") for each in turn if _is_question(each)})]
+    results = [each for turn in turns for each in turn if each.get("type") == "tool_result" and asked]
+    return any(each.get("tool_use_id") in asked[-1] and not _is_error(each) for each in results)
 
 
-def _blocks(messages: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    for message in messages:
-        if isinstance(message["content"], list):
-            yield from message["content"]
+def _blocks(message: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return message["content"] if isinstance(message["content"], list) else ()
 
 
 def _is_question(block: Mapping[str, Any]) -> bool:
@@ -32,4 +33,6 @@ def _is_question(block: Mapping[str, Any]) -> bool:
 
 
 def _is_error(block: Mapping[str, Any]) -> bool:
-    return bool(block.get("is_error")) or ERROR in json.dumps(block.get("content"))
+    """Whether the result tells of a failure; an answer is worded as a refusal, which the CLI calls an error too."""
+    said = json.dumps(block.get("content"))
+    return claude_code.ANSWERED not in said and (bool(block.get("is_error")) or ERROR in said)

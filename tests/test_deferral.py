@@ -1,12 +1,12 @@
 """Answers that a resumed CLI asks its hook for: seen to be heard, or told another way; each once."""
 
+import itertools
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from dayshift import deferral
+from dayshift import claude_code, deferral
 from dayshift.events import Event, Reached
 from dayshift.guidance import Delivery
 from dayshift.model import Record
@@ -17,11 +17,15 @@ CALL = {"type": "tool_use", "id": "toolu_1", "name": "AskUserQuestion", "input":
 TOLD = {"type": "tool_result", "tool_use_id": "toolu_1", "content": 'Your questions have been answered: "a"="b"'}
 LOST = {"type": "tool_result", "tool_use_id": "toolu_1", "is_error": True,
         "content": "<tool_use_error>PreToolUse hook error: read ECONNRESET</tool_use_error>"}  # fmt: skip
+REASON = claude_code.answer("b")["hookSpecificOutput"]["permissionDecisionReason"]
+REFUSED = {**LOST, "content": f"<tool_use_error>PreToolUse:AskUserQuestion hook error: {REASON}</tool_use_error>"}
 
 
 def body(*blocks: dict[str, Any]) -> bytes:
     """A request of an agent that has tools."""
-    messages: Sequence[Any] = [{"role": "user", "content": "Do it."}, {"role": "assistant", "content": list(blocks)}]
+    messages: list[Any] = [{"role": "user", "content": "Do it."}]
+    for kind, some in itertools.groupby(blocks, lambda block: block["type"]):
+        messages.append({"role": "assistant" if kind == "tool_use" else "user", "content": list(some)})
     return json.dumps({"tools": [{"name": "Bash", "input_schema": {}}], "messages": messages}).encode()
 
 
@@ -29,6 +33,8 @@ def body(*blocks: dict[str, Any]) -> bytes:
     ("blocks", "heard"),
     [
         ((CALL, TOLD), True),
+        ((CALL, REFUSED), True),  # how the CLI passes on the hook's answer (seen with 2.1.329)
+        ((CALL, {**CALL, "id": "toolu_2"}, REFUSED, {**LOST, "tool_use_id": "toolu_2"}), True),  # two in one turn
         ((CALL, LOST), False),
         ((CALL,), False),
         ((), False),

@@ -10,12 +10,12 @@ from typing import Any
 from tests.acceptance.wire import Turn, bash, call, turn
 
 STEP = re.compile(r"step:([a-z0-9-]+\.[0-9]+)")
-#: How an answer comes to the agent: as the outcome of its call, or as the words it goes on with.
+#: How an answer comes to the agent: as the outcome of its call, as the words it goes on with, or beside another call.
 TOLD = (
     re.compile(r"the person's answer to your question: (.*)\nGo on with it"),
     re.compile(r"The person answered your question:\n\n(.*)\n\nGo on where"),
+    re.compile(r"The answer got lost on its way to you\. It is: (.*)"),
 )
-WORK = "work.txt"
 LAST_LINE = "whole"
 
 Messages = Sequence[Mapping[str, Any]]
@@ -53,18 +53,23 @@ class Part:
             return turn(f"I wait for the answer to step:{step.name}.")
         return turn(f"I go on with {step.name}.", self._call(step))
 
+    @property
+    def work(self) -> str:
+        """The file it makes, which is no other task's: a report that compares them all is another test."""
+        return f"{self.task}.txt"
+
     def _call(self, step: Step) -> Mapping[str, Any]:
         line = LAST_LINE if step == self.steps[-1] else step.name
         match step.kind:
             case "stray":  # it leaves its session, its parent and its group, and holds none of its streams
-                return bash(f"setsid -f sleep 86400 >/dev/null 2>&1; echo {line} >> {WORK} # step:{step.name}")
+                return bash(f"setsid -f sleep 86400 >/dev/null 2>&1; echo {line} >> {self.work} # step:{step.name}")
             case "ask":
                 options = [{"label": each, "description": "one of them"} for each in step.options]
                 asked = {"question": step.question, "header": "Which", "multiSelect": False, "options": options}
                 return call("AskUserQuestion", questions=[asked])
             case "leave":
                 return call("Write", file_path=f"{self.workspace}/io/question.md", content=step.question)
-        return bash(f"sleep 0.{step.name[-1]}; echo {line} >> {WORK} # step:{step.name}")
+        return bash(f"sleep 0.{step.name[-1]}; echo {line} >> {self.work} # step:{step.name}")
 
     def answers(self, messages: Messages) -> Iterator[tuple[str, str]]:
         """Every answer the agent was told, with the step that asked."""

@@ -11,7 +11,7 @@ from dayshift.home import Home
 from dayshift.questions import Mailbox
 from dayshift.settings import load_settings
 from tests.acceptance.house import House
-from torture.parts import LAST_LINE, STEP, WORK, part
+from torture.parts import LAST_LINE, STEP, part
 from torture.provider import Provider
 
 MODEL = "claude-haiku-5-5"
@@ -49,10 +49,11 @@ class Person:
     def _task(self, number: int) -> dict[str, Any]:
         name = f"task-{number:03d}"
         place = str(self._house.workspace(name))
-        self._provider.parts[name] = part(name, self._chance, place, self._chance.randint(*self._steps))
+        plays = part(name, self._chance, place, self._chance.randint(*self._steps))
+        self._provider.parts[name] = plays
         cap = POOR_USD if number % 8 == 5 else ENOUGH_USD
-        return {"id": name, "model": MODEL, "deliverables": [WORK], "max_cost_usd": cap,
-                "validate": [f"grep -qx {LAST_LINE} {WORK}"]}  # fmt: skip
+        return {"id": name, "model": MODEL, "deliverables": [plays.work], "max_cost_usd": cap,
+                "validate": [f"grep -qx {LAST_LINE} {plays.work}"]}  # fmt: skip
 
     def _keep(self, tasks: list[dict[str, Any]], name: str) -> Path:
         path = self._house.day(*tasks, name=name)

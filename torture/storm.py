@@ -24,7 +24,7 @@ STRANGERS = 6
 LOOK_SECONDS = 0.05
 LONGEST_LIFE, SHORTEST_LIFE = 1.5, 0.01  #: seconds from the moment that enough agents work
 AT_ONCE = 0.15  #: of the lives end so soon after their beginning, whoever works
-TO_WORK_SECONDS, TO_END_SECONDS = 90.0, 300.0  #: how long it may take until enough agents work; until all is done
+TO_WORK_SECONDS, TO_END_SECONDS = 90.0, 300.0  #: until enough agents work; of a life in which all is to be done
 OVER = (0, 4)  #: exit codes of a daemon whose day is over; 4: some tasks rest on their caps
 KEY = "sk-ant-a-key-that-opens-nothing"
 
@@ -209,10 +209,9 @@ class Storm:
         self._live_to_the_end()
 
     def _live_to_the_end(self) -> None:
-        deadline = time.monotonic() + TO_END_SECONDS
         while not self.problems:
             life = self._live()
-            if not self._wait(life, deadline - time.monotonic()):
+            if not self._wait(life, TO_END_SECONDS):
                 life.kill()
                 self.problems.append(f"not all was done within {TO_END_SECONDS} s: {self._open()}")
                 return

@@ -107,6 +107,7 @@ def test_a_question_left_in_a_file_and_two_asked_in_one_turn(house: House) -> No
     assert sorted(asked) == ["First way?", "Second way?"]  # whichever came first; the CLI asks both at once
     assert "ask one question at a time" in house.stream("twice")
     assert [each["answer"]["text"] for each in house.task("twice")["questions"]] == ["left", "right"]
+    assert house.record("twice")["guidance"] == []  # the answers came through, so none is told once more
     told = (house.home.run("writer", 2) / "prompt.md").read_text()
     assert "The person answered your question:\n\nlight blue" in told
     assert house.task("writer")["questions"][0]["answer"]["by"] == "command"
