@@ -12,7 +12,7 @@ demo: setup
 	@$(PYTHON) demo.py
 
 test: setup
-	@$(PYTHON) -m pytest -m "not long" -n 3 --dist loadscope --no-loadscope-reorder
+	@$(PYTHON) -m pytest -m "not long" -n 3 --dist loadscope --no-loadscope-reorder tests/test_torture.py tests
 
 long: setup
 	@$(PYTHON) -m pytest -m long -n 3 --dist worksteal

@@ -27,6 +27,10 @@ class Uncleared(Exception):
     """A task could not be cleared away; the message says why and what to do."""
 
 
+class Withheld(Uncleared):
+    """The person has to see to something first; the message says to what."""
+
+
 def age(text: str) -> timedelta:
     """A stretch of time as a person writes it: 12h, 7d, 4w. ValueError says how."""
     told = re.fullmatch(r"([0-9]{1,4})([hdw])", text.strip())
@@ -83,7 +87,7 @@ def save(home: Home, record: Record) -> Path | None:
         acceptance.must_be_nowhere(home, record)
         return disposal.salvage(home, record)
     except Refused as refused:
-        raise Uncleared(str(refused)) from refused
+        raise Withheld(str(refused)) from refused
     except (disposal.Unsaved, OSError) as error:
         raise Uncleared(f"{record.id} was not removed: {error}") from error
 

@@ -47,7 +47,7 @@ BAD = [
     (["report", "tomorrow"], "tomorrow"),
     (["judge"], "policy.yaml"),
     (["judge", "--policy", "absent.yaml"], "absent.yaml"),
-    (["clean"], "name the tasks, or say --all; may go now: task-3"),
+    (["clean"], "name the tasks, or say --all or which (see --help); may go now: task-3"),
     (["clean", "task-3", "--all"], "name the tasks, or say --all"),
     (["clean", "task-9"], "there is no task task-9"),
     (["clean", "task-1", "--force"], "task-1 is running"),

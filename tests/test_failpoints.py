@@ -69,7 +69,7 @@ EXEMPT = {
     ("dayshift/reviewing/difftool.py", "opened"): "the person's own tool, at their word",
     ("dayshift/browser.py", "_took"): "the person's own browser, at their word",
     ("dayshift/learning/editor.py", "edit"): "the person's own editor, at their word",
-    ("dayshift/commands/service.py", "_called"): "systemd's own program, at the person's word",
+    ("dayshift/commands/systemd.py", "_called"): "systemd's own program, at the person's word",
     ("dayshift/first_process.py", "stand_behind"): "the program has not begun",
     ("dayshift/confinement/__main__.py", "become"): "inside the sandbox, which dies as a whole",
     ("dayshift/confinement/relay.py", "serve_in_a_child"): "inside the sandbox, which dies as a whole",

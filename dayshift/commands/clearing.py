@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dayshift import clearance, files
-from dayshift.clearance import Uncleared
+from dayshift.clearance import Uncleared, Withheld
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.commands.verdicts import by_daemon
 from dayshift.home import Home
@@ -44,5 +44,7 @@ def _here(home: Home, tasks: Sequence[Record]) -> Iterator[tuple[Record, Path | 
                 yield record, saved
     except files.Locked:
         raise Failure("a daemon started or ended just now; repeat the command", BAD_ENVIRONMENT) from None
+    except Withheld as why:
+        raise Failure(str(why)) from why
     except Uncleared as why:
         raise Failure(str(why), BAD_ENVIRONMENT) from why
