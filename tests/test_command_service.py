@@ -156,6 +156,7 @@ def test_what_systemd_refuses_is_said_in_its_words(login: Login) -> None:
     refused = login.run("install")
     assert refused.returncode == 3
     assert "systemctl --user daemon-reload: Failed to connect to bus" in refused.stderr
+    assert "loginctl enable-linger" in refused.stderr
     assert login.unit.exists()
     removed = login.run("remove")
     assert removed.returncode == 0 and "Failed to connect to bus" in removed.stderr

@@ -9,6 +9,7 @@ import pexpect
 import pytest
 
 from dayshift import files
+from dayshift.commands import upfront
 from dayshift.home import Home
 from dayshift.states import Done, Running
 from tests.command_line import NOON, ROOT, add, ask, daemon, environment, everything, run, started
@@ -75,6 +76,13 @@ def test_bad_input_is_named_exits_2_and_changes_nothing(busy: Home, words: list[
     assert says in result.stderr
     assert "Traceback" not in result.stderr
     assert everything(busy) == before
+
+
+@pytest.mark.parametrize(("rehearsal", "owed"), [(False, True), (True, False)])
+def test_a_killed_daemon_owes_a_report_of_a_day_but_not_of_a_rehearsal(home: Home, rehearsal: bool, owed: bool) -> None:
+    known = {"task-3": add(home, "task-3", Done(NOON), rehearsal=rehearsal)}
+    files.write_json(home.daemon_facts, {"pid": 1, "rehearsal": rehearsal})
+    assert upfront.report_is_owed(home, known, rehearsal) is owed
 
 
 # --- what stays light ------------------------------------------------------------------------------

@@ -187,7 +187,7 @@ async def test_a_command_that_takes_too_much_is_ended_with_all_it_started(place:
     sandbox = Sandbox(place.folder, place.repo, place.project.common_dir, place.home, {"PATH": "/usr/bin:/bin"})
     tight = Bounds(memory=200 << 20, processes=40, disk=50 << 20)
     cases = {
-        "echo begun; head -c 300M /dev/zero | tail": "of limits.memory_gb",
+        "echo begun; head -c 1500M /dev/zero | tail": "of limits.memory_gb",
         "echo begun; for each in $(seq 60); do sleep 60 & done; wait": "of limits.processes",
         "echo begun; head -c 80M /dev/urandom > large; sleep 60": "of limits.workspace_gb",
     }

@@ -23,6 +23,7 @@ class Machine:
 
     def __init__(self, zygote: int, home: Home, strangers: Sequence[Stranger], chance: random.Random) -> None:
         self._zygote, self._home, self._strangers, self._chance = zygote, home, strangers, chance
+        self._bereft: set[str] = set()  #: tasks that lost a holder
         self.renamed = 0  #: recorded pids that were given to strangers
 
     def holders(self) -> dict[int, Path]:
@@ -32,11 +33,15 @@ class Machine:
                 if any(word.endswith(HOLDER) for word in words)}  # fmt: skip
 
     def kill_a_holder(self) -> bool:
-        """kill -9 one of the holders; False if there is none."""
-        working = self.holders()
+        """kill -9 one of the holders; False if there is none.
+
+        None of a task that lost one before: a task whose runs are lost twice in a row is left to the person.
+        """
+        working = {pid: spool for pid, spool in self.holders().items() if spool.parent.name not in self._bereft}
         if not working:
             return False
         pid = self._chance.choice(sorted(working))
+        self._bereft.add(working[pid].parent.name)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         return True

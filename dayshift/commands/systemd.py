@@ -18,6 +18,7 @@ from dayshift.home import Home
 
 SECONDS = 60.0  #: for one call of systemctl; to stop the daemon takes at most 20
 LINGERING = Path("/var/lib/systemd/linger")
+NO_SESSION = "connect to bus"  #: what systemctl says to a user who has no systemd of their own, as after `su`
 
 
 @click.group()
@@ -224,7 +225,10 @@ def _systemctl(*words: str) -> None:
     done = _called(*words)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
-        raise Failure(f"systemctl --user {shlex.join(words)}: {said}", BAD_ENVIRONMENT)
+        cure = f"; log in as {getpass.getuser()} itself, or: loginctl enable-linger {getpass.getuser()}"
+        raise Failure(
+            f"systemctl --user {shlex.join(words)}: {said}{cure if NO_SESSION in said else ''}", BAD_ENVIRONMENT
+        )
 
 
 def _asked(*words: str) -> str:
@@ -238,6 +242,8 @@ def _called(*words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=SECONDS, stdin=subprocess.DEVNULL
         )
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(command, 1, "", "there is no systemctl here")
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 

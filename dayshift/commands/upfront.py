@@ -50,10 +50,14 @@ def refuse_what_is_held_by_a_newer(home: Home, known: dict[str, Record]) -> None
 
 
 def report_is_owed(home: Home, known: dict[str, Record], rehearse: bool) -> bool:
-    """Whether the daemon before ended without a word when every task of its kind had ended: its report is missing."""
-    mine = [record for record in known.values() if record.rehearsal == rehearse]
+    """Whether the daemon before ended without a word when every task of its kind had ended: its report is missing.
+
+    Never that of a rehearsal: the next daemon discards its ended tasks, and would wait for a day that never ends.
+    """
+    mine = [record for record in known.values() if not record.rehearsal]
     left = files.read_json(home.daemon_facts)
-    owed = isinstance(left, dict) and left.get("rehearsal") == rehearse and bool(mine) and all(r.ended for r in mine)
+    unsaid = not rehearse and isinstance(left, dict) and left.get("rehearsal") is False
+    owed = unsaid and bool(mine) and all(record.ended for record in mine)
     if owed:
         click.echo("the daemon before this one ended without a word; this one writes its report", err=True)
     return owed
