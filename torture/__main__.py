@@ -17,7 +17,7 @@ KILLS_A_DAY = 125  #: daemons killed in one home, so that its ledger and worktre
 EVENING = 4  #: of them, those while the report is written
 EXAMPLES = """\
 examples:
-  python -m torture                                    all of it: about 25 minutes on two cores
+  python -m torture                                    all of it: under an hour on two cores
   python -m torture --kills 60 --holder-kills 8 --reboots 12
   python -m torture --seed 4711                        the same moments and decisions once more
   python -m torture --control                          the harness alone: nothing is killed

@@ -40,7 +40,7 @@ class Person:
     # --- tasks ---------------------------------------------------------------------------------------
 
     def write(self, number: int) -> Path:
-        """A day file of so many new tasks, one of eight of them with a cap it will reach."""
+        """A day file of so many new tasks, one of sixteen of them with a cap it will reach."""
         tasks = [self._task(len(self.tasks) + each) for each in range(number)]
         self.tasks += [task["id"] for task in tasks]
         self._open |= {task["id"] for task in tasks}
@@ -51,7 +51,7 @@ class Person:
         place = str(self._house.workspace(name))
         plays = part(name, self._chance, place, self._chance.randint(*self._steps))
         self._provider.parts[name] = plays
-        cap = POOR_USD if number % 8 == 5 else ENOUGH_USD
+        cap = POOR_USD if number % 16 == 5 else ENOUGH_USD
         return {"id": name, "model": MODEL, "deliverables": [plays.work], "max_cost_usd": cap,
                 "validate": [f"grep -qx {LAST_LINE} {plays.work}"]}  # fmt: skip
 

@@ -191,7 +191,7 @@ class Storm:
             tail = life.output.read_text(errors="replace")[-3000:]
             self.problems.append(f"a daemon ended with {'a fault' if status == CRASHED else status}:\n{tail}")
         elif status == 4:
-            self._again += self._person.give_more()
+            self._again += [path for path in self._person.give_more() if path not in self._again]
 
     # --- the evening -----------------------------------------------------------------------------------
 
