@@ -12,7 +12,7 @@ demo: setup
 	@$(PYTHON) demo.py
 
 test: setup
-	@$(PYTHON) -m pytest -m "not long" -n 3 --dist loadscope --no-loadscope-reorder tests/test_torture.py tests
+	@$(PYTHON) -m pytest -m "not long" -n 3 --dist loadscope --no-loadscope-reorder
 
 long: setup
 	@$(PYTHON) -m pytest -m long -n 3 --dist worksteal
