@@ -10,11 +10,13 @@ from typing import Any
 from tests.acceptance.wire import Turn, bash, call, turn
 
 STEP = re.compile(r"step:([a-z0-9-]+\.[0-9]+)")
-#: How an answer comes to the agent: as the outcome of its call, as the words it goes on with, or beside another call.
+#: How an answer comes to the agent: as the outcome of its call, or as the words it goes on with.
 TOLD = (
     re.compile(r"the person's answer to your question: (.*)\nGo on with it"),
     re.compile(r"The person answered your question:\n\n(.*)\n\nGo on where"),
-    re.compile(r"The answer got lost on its way to you\. It is: (.*)"),
+)
+LATE = re.compile(
+    r"You asked: [^\n]*step:([a-z0-9-]+\.[0-9]+)[^\n]*\nThe answer got lost on its way to you\. It is: (.*)"
 )
 LAST_LINE = "whole"
 
@@ -77,6 +79,7 @@ class Part:
         for block in _blocks(messages):
             if block["type"] == "tool_use" and (found := STEP.search(str(block["input"]))):
                 asked = found[1]
+            yield from LATE.findall(_words(block))
             for pattern in TOLD:
                 for answer in pattern.findall(_words(block)):
                     named = STEP.search(answer)  # an answer may be told once more later
