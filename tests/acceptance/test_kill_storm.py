@@ -76,7 +76,7 @@ class Storm:
         wanted = {RUN: "running", PARKING: "running", QUESTION: "waiting", CHECK: "verifying", REPORT: "done"}[moment]
         if moment == QUESTION:
             return all(self.asked(part) for part in PARTS)
-        if moment in (CHECK, REPORT):
+        if moment != QUESTION:  # else nothing would go on that was not answered at the last kill
             self.answers()
         return wanted in states or states == {"done"}
 
@@ -101,7 +101,8 @@ class Storm:
 
     def passes(self) -> None:
         """The day is brought to its end and its report, by one more daemon if it takes one."""
-        if self.house.home.daemon_facts.exists():  # left by the last one that was killed
+        done = all(self.house.state(part) == "done" for part in PARTS)
+        if not done or self.house.home.daemon_facts.exists():  # the latter is left by one that was killed
             daemon = self.house.start("start", "--once")
             until(lambda: self.answered_all_the_while(daemon), 120, daemon.said)
             assert daemon.process.poll() == 0, daemon.said

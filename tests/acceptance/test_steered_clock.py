@@ -71,7 +71,7 @@ def test_a_run_over_steps_and_a_night_of_sleep_is_neither_silent_nor_out_of_time
         assert len(told(api, "goes on")) == len(set(told(api, "goes on")))
     record = house.record("long")
     assert (record["runs"], record["attempt"], record["hangs"], record["mishaps"]) == (1, 1, 0, 0)
-    assert record["active_seconds"] < 60
+    assert record["active_seconds"] < 600  # of hours on the clock
     assert left_behind(house) == []
 
 
