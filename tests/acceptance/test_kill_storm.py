@@ -128,7 +128,8 @@ def test_a_day_outlives_ten_daemons(build: BuildHouse, cli: Path, oracle: Oracle
         record = house.record(part)
         assert (record["attempt"], record["mishaps"], len(record["questions"])) == (1, 0, 1), record
         assert [answer["text"] for answer in record["answers"]] == ["50"]
-        assert times_heard(oracle, part) in ((1, 0), (0, 1)), json.dumps(oracle.of(part)[-1].body["messages"][4:])
+        answered, late = times_heard(oracle, part)  # a kill just behind words that were told late tells them again
+        assert (answered, late) == (1, 0) or (answered == 0 and late > 0), oracle.of(part)[-1].body["messages"][4:]
         assert (house.workspace(part) / "repo" / "whole.txt").read_text() == "whole\n"
     billed_whole(house, oracle)
 
