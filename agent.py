@@ -23,12 +23,14 @@ from dayshift import (
     verification,
 )
 from dayshift.clock import rfc3339
+from dayshift.conversation import Ask
 from dayshift.evasion import Evasions, Place
 from dayshift.events import Active, Denied, Overdue, Prepared, RunEnded, Verified
+from dayshift.evidence import Finding, Who
 from dayshift.failpoints import passing
 from dayshift.git import GitError
 from dayshift.markdown import clean
-from dayshift.model import Ask, Exit, Finding, Record, Who
+from dayshift.model import Exit, Record
 from dayshift.patience import Lapse, Patience, put_down
 from dayshift.spool import MARK, Ended, LaunchFailed, Spool
 from dayshift.stream import Stream

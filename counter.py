@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from caretaker import Caretaker
 from dayshift import guidance, inbox, records
 from dayshift.clock import Clock
+from dayshift.conversation import Guidance
 from dayshift.events import AttachAsked, Event, Guided, HandedIn, Order, Ordered, StopAsked
 from dayshift.home import Home
-from dayshift.model import Guidance, Record
+from dayshift.model import Record
 from departure import Departure
 from handover import Handover, Reply
 

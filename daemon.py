@@ -31,6 +31,7 @@ from dayshift import (
     wrecks,
 )
 from dayshift.allotment import Allotment
+from dayshift.attempts import Refused
 from dayshift.clock import Clock, day_of
 from dayshift.databases import Wanted
 from dayshift.day_facts import DayFacts
@@ -46,7 +47,7 @@ from dayshift.guidance import Delivery
 from dayshift.holder.bounds import GB, Bounds
 from dayshift.hook import Hook
 from dayshift.limits import Kind, Limit, PlanWindow
-from dayshift.model import Day, Record, Refused
+from dayshift.model import Day, Record
 from dayshift.network import AllowList
 from dayshift.notices import Notice
 from dayshift.preparation import Preparation

@@ -13,13 +13,14 @@ from dayshift import chronicle, files, git, inbox, limits, questions, records, t
 from dayshift.alerts import Alert, Kind, of_limit, of_room
 from dayshift.arrears import Arrears
 from dayshift.clock import Clock, rfc3339
+from dayshift.conversation import Question
 from dayshift.events import Event
 from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.letterbox import Letterbox
 from dayshift.limits import Limit, PlanWindow
 from dayshift.markdown import clean
-from dayshift.model import Day, Question, Record
+from dayshift.model import Day, Record
 from dayshift.money import shown, to_usd
 from dayshift.states import Queued
 from dayshift.status import TaskSpend, read_plan, status_facts

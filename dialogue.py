@@ -8,10 +8,11 @@ from typing import Any
 
 from dayshift import inbox
 from dayshift.clock import Clock
+from dayshift.conversation import Question
 from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.home import Home
-from dayshift.model import Question, Record
+from dayshift.model import Record
 from dayshift.states import Waiting
 from dayshift.telegram import commands, speech
 from dayshift.telegram.answers import Answers, Outcome, pressed

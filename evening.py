@@ -8,8 +8,9 @@ from pathlib import Path
 from ahead import ahead
 from dayshift import daybook, files, git, records, schedule, steering, timeline, workspace, wrecks
 from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
+from dayshift.evidence import Closing, DiffStat, Steering
 from dayshift.home import Home
-from dayshift.model import Closing, DiffStat, Record, Steering
+from dayshift.model import Record
 from dayshift.money import shown
 from dayshift.reviewing import overlaps
 from dayshift.sandbox import NO_NETWORK, NO_SANDBOX

@@ -13,6 +13,7 @@ from dayshift import alerts, chronicle, decisions, fleet, intake, refusals, sche
 from dayshift.alerts import Alert
 from dayshift.arrears import Unkept
 from dayshift.clock import Clock, midnight
+from dayshift.conversation import Guidance, Question
 from dayshift.events import (
     Active,
     Answered,
@@ -41,7 +42,7 @@ from dayshift.events import (
 )
 from dayshift.failpoints import passing
 from dayshift.limits import Limit
-from dayshift.model import Day, Exit, Guidance, Question, Record
+from dayshift.model import Day, Exit, Record
 from dayshift.money import Pico
 from dayshift.reception import Reception
 from dayshift.reviewing import verdict

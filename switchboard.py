@@ -10,8 +10,9 @@ from typing import Any
 from dayshift import channels
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
+from dayshift.conversation import Question
 from dayshift.courier import Channel
-from dayshift.model import Question, Record
+from dayshift.model import Record
 from dayshift.outbox import Outbox
 from dayshift.preparation import Preparation
 from dayshift.standing import Standing

@@ -7,7 +7,8 @@ from pathlib import Path
 from agent import Agent
 from dayshift import claude_code, files
 from dayshift.events import Opened
-from dayshift.model import Exit, Finding
+from dayshift.evidence import Finding
+from dayshift.model import Exit
 from dayshift.spool import MARK, Ended
 from enclosure import SetupFailed
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from dayshift import files
 from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import day_window, task_window
+from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.model import Question, Record, Task, Tokens, Usage
+from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.questions import Mailbox
 from dayshift.states import Running, Waiting

@@ -11,8 +11,9 @@ from dayshift import records
 from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import day_window, task_window
 from dayshift.day_facts import AuditLine, DayFacts
+from dayshift.evidence import Check, DiffStat
 from dayshift.home import Home
-from dayshift.model import Check, DiffStat, Record, Task, Tokens, Usage
+from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.reporting import archive
 from dayshift.states import Done

@@ -24,10 +24,13 @@ from aiohttp import ClientSession, UnixConnector, web
 
 from daemon import Daemon
 from dayshift import claude_code, files, git, inbox, questions, records, toolchain, workspace
+from dayshift.attempts import Blocked
+from dayshift.conversation import Ask
 from dayshift.events import Active, Denied, Prepared, RunEnded, Verified
+from dayshift.evidence import Check
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home, shipped_config
-from dayshift.model import Ask, Blocked, Check, Day, Exit, Record, Task
+from dayshift.model import Day, Exit, Record, Task
 from dayshift.preparation import Preparation
 from dayshift.prices import load_prices
 from dayshift.settings import Budget, Settings

@@ -6,8 +6,10 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from dayshift.conversation import Question
+from dayshift.evidence import Finding
 from dayshift.limits import CURES, Limit
-from dayshift.model import Finding, Question, Record
+from dayshift.model import Record
 from dayshift.notices import Notice
 from dayshift.states import Failed, Halted, Parked, ParkReason, Waiting
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dayshift import made_refs, manifest, steering
+from dayshift.evidence import Finding, Who
 from dayshift.git import Repository
-from dayshift.model import Finding, Who
 from dayshift.workspace import Workspace, nested_repositories
 
 NESTED, LEFT = "repositories", "steering"  #: aspects of the agent's own worktree and HOME, where it may write

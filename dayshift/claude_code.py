@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from dayshift.model import Ask
+from dayshift.conversation import Ask
 from dayshift.money import Pico, from_usd
 from dayshift.sandbox import RELAY_PORT
 

@@ -6,7 +6,7 @@ It knows the network's names, since a request is read into one of them or refuse
 import asyncio
 
 from dayshift import network
-from dayshift.model import Refused
+from dayshift.attempts import Refused
 
 HEAD_LIMIT = 16 * 1024  #: of a request's head
 HEAD_SECONDS = 10.0

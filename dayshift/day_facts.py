@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from dayshift.model import Closing, DiffStat, Finding, Record, Steering, Stretch, Tokens
+from dayshift.evidence import Closing, DiffStat, Finding, Steering
+from dayshift.model import Record, Stretch, Tokens
 from dayshift.money import Pico
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from dayshift import audit, files
 from dayshift.clock import rfc3339
+from dayshift.evidence import Change, Closing, Finding, Who
 from dayshift.git import GitError, NotARepository, find
 from dayshift.home import Home
-from dayshift.model import Change, Closing, Finding, Record, Who
+from dayshift.model import Record
 
 
 def open_day(home: Home, record: Record, found: audit.Fingerprint, now: datetime) -> None:

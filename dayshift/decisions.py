@@ -5,9 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from dayshift import setbacks, visits
+from dayshift.attempts import Bypass
+from dayshift.conversation import Answer, Ask, Guidance, Question
 from dayshift.events import Order, Reached, RunEnded, Verified
+from dayshift.evidence import Finding
 from dayshift.limits import asked_again
-from dayshift.model import Answer, Ask, Bypass, Exit, Finding, Guidance, Question, Record
+from dayshift.model import Exit, Record
 from dayshift.setbacks import GO_ON, LESS, another_attempt, noted, stuck, untroubled
 from dayshift.states import (
     Cancelled,

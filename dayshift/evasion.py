@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from dayshift.attempts import EVASION, Blocked, Verdict
 from dayshift.guard.git_commands import GLOBAL_VALUED
-from dayshift.model import EVASION, Blocked, Verdict
 
 MOST_JUDGED = 5000  #: different calls of one run; an agent may tell more, but not keep the daemon busy
 SHOWN = 200

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dayshift.attempts import Blocked, Bypass, Refused
+from dayshift.conversation import Answer, Guidance
+from dayshift.evidence import Check, Finding
 from dayshift.limits import Limit
-from dayshift.model import Answer, Blocked, Bypass, Check, Day, Exit, Finding, Guidance, Refused
+from dayshift.model import Day, Exit
 
 
 class Order(StrEnum):

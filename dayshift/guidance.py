@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dayshift import claude_code, deferral
+from dayshift.conversation import Guidance
 from dayshift.events import Event, Heard, Reached
 from dayshift.markdown import clean
-from dayshift.model import Guidance, Record
+from dayshift.model import Record
 
 LONGEST = 4000  #: characters of one guidance; what a hook says beyond 10,000 the CLI puts into a file
 AT_ONCE = 9000  #: characters told with one tool call

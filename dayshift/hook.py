@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dayshift import claude_code
+from dayshift.attempts import Blocked
 from dayshift.clock import Clock
 from dayshift.events import Denied, Event
-from dayshift.model import Blocked
 from dayshift.second_sight import Judge, SecondSight
 
 # Of several questions in one turn the CLI keeps only one; the others would be lost without a word.

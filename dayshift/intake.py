@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from dayshift import decisions
+from dayshift.conversation import Guidance
 from dayshift.events import Order
-from dayshift.model import Day, Earlier, Guidance, Record, Task
+from dayshift.model import Day, Earlier, Record, Task
 from dayshift.states import (
     Cancelled,
     Done,

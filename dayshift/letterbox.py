@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from dayshift.clock import Clock
+from dayshift.conversation import Question
 from dayshift.events import Answered, Event
-from dayshift.model import Question, Record
+from dayshift.model import Record
 from dayshift.questions import Mailbox, Rejected
 from dayshift.states import Waiting
 

@@ -5,11 +5,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from dayshift.attempts import EVASION, Blocked, Bypass, Refused
+from dayshift.conversation import Answer, Ask, Guidance, Question
+from dayshift.evidence import Check, Finding
 from dayshift.money import Pico
 from dayshift.states import ENDED, State
 
 TASK_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
-EVASION = "evasion"  #: the rule of a blocked attempt that the shell had hidden from the guard
 
 
 class Complexity(StrEnum):
@@ -60,159 +62,6 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What an agent asks the person; `number` counts from 1 within the task."""
-
-    task_id: str
-    number: int
-    text: str
-    asked_at: datetime
-    options: tuple[str, ...] = ()
-    tool_input: dict[str, Any] | None = None  #: the AskUserQuestion call it came from; None for io/question.md
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The person's answer to one question, and through which door it came (`file`, `command`, …)."""
-
-    task_id: str
-    number: int
-    text: str
-    by: str
-    at: datetime
-    heard: bool = False  #: a prompt tells it, or a model was seen to be sent it, or it is told as guidance
-
-
-@dataclass(frozen=True, slots=True)
-class Guidance:
-    """What the person told a task beside its description, and whether a model was sent it."""
-
-    id: str  #: the request that brought it: the same one again is the same guidance
-    text: str
-    at: datetime
-    by: str = "command"  #: the door it came through
-    run: int = 0  #: the run that was last told it, by its prompt or by a model that heard it; 0: none yet
-    heard: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the guard says of one tool call; `rule` and `reason` are empty when it is allowed."""
-
-    allowed: bool
-    rule: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """One refused tool call."""
-
-    at: datetime
-    tool: str
-    command: str
-    rule: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bypass:
-    """One forbidden tool call that was seen on the wire and went round the guard."""
-
-    at: datetime
-    tool: str
-    command: str
-    rule: str
-    how: str  #: in words, after the command's name
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """One kind of connection that an agent asked for and did not get, and how often."""
-
-    host: str
-    port: int  #: 0 for hosts too many to name
-    why: str
-    cure: str = ""  #: what to write into `network:`; nothing if no entry would help
-    times: int = 1
-
-    @property
-    def target(self) -> str:
-        """`host:port`."""
-        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}" if self.port else self.host
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One piece of evidence: a validation command's exit code and tail, or a deliverable's presence (0 or 1)."""
-
-    kind: str  #: "validate" or "deliverable"
-    subject: str
-    exit_code: int
-    tail: str = ""
-    seconds: float = 0.0
-    stopped: str = ""  #: why it was ended from outside, in words after "it"; empty if it ended by itself
-
-
-class Who(StrEnum):
-    """Who changed something, as far as it can be proven."""
-
-    agent = "the agent"
-    person = "the person, or another program of theirs"
-    unknown = "cannot be told"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What the audit, or another witness, saw that an agent must not do, or that happened beside it."""
-
-    run: int
-    what: str
-    halts: bool  #: the agent did it, or cannot be cleared of it: its task is halted, its workspace quarantined
-    who: Who = Who.agent
-    aspect: str = ""  #: of the git directory, if it is about that
-    look: bool = False  #: nobody is blamed, but the person had better look: a hook, a remote
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One aspect of the git directory that is not as it was when the day was opened."""
-
-    what: str
-    who: Who
-    why: str  #: how that is known
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """What a look at the git directory over the whole day shows; without an opening there is nothing to compare."""
-
-    opened_at: datetime | None = None
-    changes: tuple[Change, ...] = ()
-    trouble: str = ""  #: why it could not be looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Steering:
-    """A file that steers agents or runs by itself, and that a task changed."""
-
-    path: str
-    why: str  #: what it steers, in words
-    kind: str  #: new, changed or removed
-    insertions: int
-    deletions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What an agent asked when its run ended; `tool_input` is the deferred AskUserQuestion call, if it was one."""
-
-    text: str
-    options: tuple[str, ...] = ()
-    tool_input: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Exit:
     """How one run ended, as far as its records tell."""
 
@@ -233,16 +82,6 @@ class Exit:
     session_cost: Pico | None = None  #: the CLI's own cumulative estimate; shown as drift, never counted
     findings: tuple[Finding, ...] = ()
     audited: bool = False  #: the git directory was compared with what it was before the run
-
-
-@dataclass(frozen=True, slots=True)
-class DiffStat:
-    """How much a task changed in the repository's files, against the commit it started from."""
-
-    files: int = 0
-    insertions: int = 0
-    deletions: int = 0
-    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from dayshift.attempts import Refused
 from dayshift.known_hosts import GUARDED_PORTS, is_public, kind_of_port, serves
-from dayshift.model import Refused
 
 HTTPS = 443
 UNLISTED = "it is not in `network:`"

@@ -12,10 +12,10 @@ import yaml
 
 from dayshift import files
 from dayshift.clock import rfc3339
+from dayshift.conversation import Answer, Question
 from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.markdown import clean
-from dayshift.model import Answer, Question
 from dayshift.unfinished import is_being_written, is_unfinished
 
 

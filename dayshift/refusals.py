@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from dayshift.model import Refused
+from dayshift.attempts import Refused
 
 MOST = 50  #: different refusals kept of a task; all others are counted in one line
 OTHERS = Refused("other hosts", 0, "too many to name")

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dayshift import claude_code
+from dayshift.attempts import Bypass, Verdict
 from dayshift.clock import Clock, SystemClock
 from dayshift.events import Bypassed, Event
-from dayshift.model import Bypass, Verdict
 from dayshift.tool_calls import ToolCall, ToolCalls
 
 log = logging.getLogger("dayshift.gateway")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dayshift import audit, claude_code, namespaces, syscalls
+from dayshift.attempts import Verdict
 from dayshift.clock import SystemClock
 from dayshift.events import Bypassed, Event
-from dayshift.model import Verdict
 from dayshift.second_sight import SecondSight
 from dayshift.trial import BOUNDS, DATABASE, MARK, Subject, Trial
 

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from dayshift import files
+from dayshift.evidence import Steering
 from dayshift.git import GitError, Repository
-from dayshift.model import Steering
 from dayshift.workspace import holds, read_at
 
 AGENTS, EDITORS, HOOKS = "steers agents", "runs in editors and shells", "runs at git commands"

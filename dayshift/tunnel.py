@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 
 from dayshift import client_hello, network
+from dayshift.attempts import Refused
 from dayshift.connect import ESTABLISHED, HEAD_LIMIT, UNRECOGNIZED_NAME, NoWay, asked, no_way, refusal
 from dayshift.crossing import Crossing, Stream, ending
-from dayshift.model import Refused
 from dayshift.network import AllowList
 from dayshift.refusals import MOST, OTHERS, Tally
 

@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from dayshift.evidence import Check
 from dayshift.failpoints import passing
 from dayshift.holder import measures
 from dayshift.holder.bounds import LOOK_SECONDS, Excess, Watch
 from dayshift.holder.processes import first_to_go
-from dayshift.model import Check, Task
+from dayshift.model import Task
 from dayshift.workspace import Workspace
 
 COMMAND_SECONDS = 900  #: a validation command that runs longer has failed

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from dayshift import audit, files
-from dayshift.model import Finding, Who
+from dayshift.evidence import Finding, Who
 from dayshift.workspace import Workspace
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dayshift import files, objects
+from dayshift.evidence import DiffStat
 from dayshift.failpoints import passing
 from dayshift.git import GitError, Repository
-from dayshift.model import DiffStat
 
 REF = "refs/dayshift/"  #: private refs; no branch, no tag, nothing a person's git shows by itself
 WORKTREE_PATIENCE = 120.0  #: seconds to wait for others that make worktrees in the same repository

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from dayshift import files, inbox, records
+from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.model import Question, Record, Task, Tokens
+from dayshift.model import Record, Task, Tokens
 from dayshift.money import from_usd
 from dayshift.questions import Mailbox
 from dayshift.states import State, Waiting

@@ -13,8 +13,9 @@ from typing import Any, Self
 from dayshift import decisions, inbox
 from dayshift.alerts import Alert, Kind, of_change
 from dayshift.clock import SystemClock
+from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.model import Question, Record
+from dayshift.model import Record
 from dayshift.questions import Mailbox, Rejected
 from dayshift.standing import Standing
 from dayshift.states import Queued, Waiting

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dayshift.attempts import EVASION, Blocked, Bypass, Refused
+from dayshift.conversation import Answer, Guidance, Question
 from dayshift.day_facts import (
     AuditLine,
     BudgetRow,
@@ -19,27 +21,8 @@ from dayshift.day_facts import (
     SpendRow,
     Tomorrow,
 )
-from dayshift.model import (
-    EVASION,
-    Answer,
-    Blocked,
-    Bypass,
-    Change,
-    Check,
-    Closing,
-    Complexity,
-    DiffStat,
-    Finding,
-    Guidance,
-    Question,
-    Record,
-    Refused,
-    Steering,
-    Stretch,
-    Task,
-    Tokens,
-    Who,
-)
+from dayshift.evidence import Change, Check, Closing, DiffStat, Finding, Steering, Who
+from dayshift.model import Complexity, Record, Stretch, Task, Tokens
 from dayshift.money import Pico, from_usd
 from dayshift.reporting.report import render_markdown
 from dayshift.states import (

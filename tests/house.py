@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from dayshift.alerts import Alert
+from dayshift.attempts import Blocked, Bypass
+from dayshift.conversation import Answer, Ask, Question
 from dayshift.events import (
     Answered,
     Bypassed,
@@ -23,8 +25,9 @@ from dayshift.events import (
     Tick,
     Verified,
 )
+from dayshift.evidence import Check, Finding
 from dayshift.limits import Kind, Limit
-from dayshift.model import Answer, Ask, Blocked, Bypass, Check, Day, Exit, Finding, Question, Record, Task
+from dayshift.model import Day, Exit, Record, Task
 from dayshift.states import Parked, Queued, Running, State, Waiting
 from orchestrator import Commits, Orchestrator
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dayshift.alerts import Alert, Kind
 from dayshift.clock import SystemClock
+from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.model import Question, Record
+from dayshift.model import Record
 from dayshift.outbox import Outbox
 from dayshift.settings import Settings
 from dayshift.status import TaskSpend

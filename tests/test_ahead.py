@@ -13,7 +13,8 @@ from ahead import ahead, carried
 from dayshift import files, records
 from dayshift.booking import Admitted, Reservation
 from dayshift.day_facts import DayFacts
-from dayshift.model import Day, Earlier, Finding, Record, Tokens, Usage
+from dayshift.evidence import Finding
+from dayshift.model import Day, Earlier, Record, Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.records import day_to_json
 from dayshift.settings import Budget, Settings

@@ -25,9 +25,11 @@ from dayshift.alerts import (
     still_true,
     which,
 )
+from dayshift.attempts import Blocked, Bypass
+from dayshift.evidence import Finding, Who
 from dayshift.limits import Kind as LimitKind
 from dayshift.limits import Limit
-from dayshift.model import Blocked, Bypass, Finding, Record, Who
+from dayshift.model import Record
 from dayshift.money import from_usd
 from dayshift.notices import milestones, shares
 from dayshift.states import Cancelled, Done, Failed, Halted, Parked, ParkReason, Queued, Running, State, Waiting

@@ -11,7 +11,7 @@ import pytest
 
 from dayshift import git, objects
 from dayshift.audit import FOLLOWS, GRAVE, Fingerprint, Window, address, described, differences, findings, fingerprint
-from dayshift.model import Finding, Who
+from dayshift.evidence import Finding, Who
 from dayshift.workspace import Conflict, Workspace, head, joined
 from tests.conftest import WHO
 

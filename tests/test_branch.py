@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from dayshift import audit, daybook, git, made_refs, objects
+from dayshift.evidence import Check, Who
 from dayshift.home import Home
-from dayshift.model import Check, Record, Who
+from dayshift.model import Record
 from dayshift.reviewing import acceptance, branch
 from dayshift.reviewing.passage import Refused
 from dayshift.reviewing.receipt import Receipt

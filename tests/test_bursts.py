@@ -15,10 +15,11 @@ from caretaker import Caretaker
 from counter import Counter
 from dayshift import files, inbox
 from dayshift.clock import SystemClock
+from dayshift.conversation import Answer, Question
 from dayshift.events import Answered, Event
 from dayshift.home import Home
 from dayshift.letterbox import Letterbox
-from dayshift.model import Answer, Question, Record
+from dayshift.model import Record
 from dayshift.questions import Mailbox
 from dayshift.states import Queued, Waiting
 from departure import Departure
@@ -221,12 +222,12 @@ def test_a_daemon_takes_in_a_burst_whoever_watches_and_stays_as_small_as_it_was(
                 answered |= replied(place.home)
         (place.home.inbox / "broken.json").write_text("{")
         began = time.monotonic()
-        house.until(
-            lambda: answered.update(replied(place.home)) or not inbox.waiting(place.home), 60, "the inbox empties"
-        )
+        while inbox.waiting(place.home):
+            answered |= replied(place.home)
+            assert time.monotonic() - began < 60, "the inbox does not empty"
+            time.sleep(0.05)
         took = time.monotonic() - began
         print(f"\n{watcher}: {MANY} requests and {MANY} answers are taken in {took:.1f} s after the burst")
-        assert took < 60  # on an idle machine a second or two
         assert psutil.Process(daemon.process.pid).memory_info().rss - before < 64 << 20
         assert len(answered | replied(place.home)) == MANY
         assert place.run("stop").code == 0

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from dayshift.model import Check, Record, Task
+from dayshift.evidence import Check
+from dayshift.model import Record, Task
 from dayshift.reporting.claims import contradictions
 from dayshift.states import Failed
 

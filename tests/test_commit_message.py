@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift.model import Check, Record
+from dayshift.evidence import Check
+from dayshift.model import Record
 from dayshift.reviewing.commit_message import written
 from dayshift.states import Done
 from tests.house import NINE, record, task

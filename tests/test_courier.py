@@ -10,6 +10,7 @@ import pytest
 
 from dayshift import alerts
 from dayshift.alerts import Alert, Kind
+from dayshift.conversation import Question
 from dayshift.courier import (
     BURST_SECONDS,
     LONGEST_PAUSE,
@@ -21,7 +22,7 @@ from dayshift.courier import (
     Undeliverable,
 )
 from dayshift.files import Unusable
-from dayshift.model import Question, Record
+from dayshift.model import Record
 from dayshift.outbox import Outbox, Outcome
 from dayshift.states import Failed, Queued, Waiting
 from tests.house import NINE, FakeClock, record

@@ -15,8 +15,9 @@ import pytest
 from dayshift import chronicle, daemon_log, log_files, log_lines
 from dayshift.daemon_log import Format, LogFile, Repeats
 from dayshift.events import RunEnded, Tick, Verified
+from dayshift.evidence import Check
 from dayshift.log_lines import LogLine
-from dayshift.model import Check, Exit
+from dayshift.model import Exit
 from dayshift.redaction import Redaction
 
 SECRET = "sk-ant-0123456789abcdef"

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from dayshift import audit, daybook, files, inbox, lifetime, records, timeline
+from dayshift.conversation import Question
 from dayshift.holder import processes, seal
 from dayshift.holder.records import put
 from dayshift.home import Home
 from dayshift.learning import proposals
 from dayshift.limits import PlanWindow
-from dayshift.model import Day, Question
+from dayshift.model import Day
 from dayshift.money import from_usd
 from dayshift.reporting import archive
 from dayshift.reviewing.receipt import Made, Receipt

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dayshift import decisions, fleet, schedule
+from dayshift.conversation import Ask
 from dayshift.decisions import LATER
 from dayshift.events import AttachAsked, Event, Opened, Order, Ordered, StopAsked, Tick
 from dayshift.limits import MARGIN, SOONEST, Kind, Limit
-from dayshift.model import Ask, Record
+from dayshift.model import Record
 from dayshift.states import Done, Ending, Failed, Halted, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
 from tests.house import (
     HOUR,

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from dayshift import git, inbox, records
+from dayshift.conversation import Question
 from dayshift.events import Answered, Event
 from dayshift.home import Home
 from dayshift.limits import PlanWindow
-from dayshift.model import Day, Question, Record, Tokens
+from dayshift.model import Day, Record, Tokens
 from dayshift.money import from_usd
 from dayshift.states import Done, Running, Waiting
 from dayshift.status import TaskSpend, read_plan

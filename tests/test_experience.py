@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from dayshift import disposal, experience, records
+from dayshift.attempts import Blocked
+from dayshift.evidence import Check
 from dayshift.home import Home
-from dayshift.model import Blocked, Check, Complexity, Task
+from dayshift.model import Complexity, Task
 from dayshift.money import from_usd
 from dayshift.outcomes import Outcome
 from dayshift.statement import Statement

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dayshift.evidence import Check
 from dayshift.learning import ratings
 from dayshift.learning.feedback import Feedback, parse
 from dayshift.learning.feedback_form import Entry, addition, form
 from dayshift.learning.feedback_words import Field, label, scope_of
-from dayshift.model import Check, Record, Task
+from dayshift.model import Record, Task
 from dayshift.states import Done, Failed
 from tests.house import NINE
 

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dayshift.attempts import Verdict
 from dayshift.guard.examples import check_examples
 from dayshift.guard.judge import judge
 from dayshift.guard.policy import Pattern, Policy
 from dayshift.guard.policy_file import BadPolicy, load_policy
-from dayshift.model import Verdict
 from dayshift.tree import Tree
 
 ROOT = Path(__file__).resolve().parent.parent

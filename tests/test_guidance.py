@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from dayshift import guidance, inbox, records
 from dayshift.claude_code import AGENT_HEADER
+from dayshift.conversation import Guidance
 from dayshift.events import Event, Guided, Heard
 from dayshift.guidance import AT_ONCE, LONGEST, Delivery
 from dayshift.home import Home
-from dayshift.model import Guidance
 from dayshift.setbacks import GO_ON
 from dayshift.states import Done, Parked, ParkReason, Running
 from tests.command_line import ROOT, add, daemon, run

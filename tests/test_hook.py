@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from dayshift.attempts import Blocked, Verdict
 from dayshift.events import Bypassed, Denied, Event
 from dayshift.hook import ONE_AT_A_TIME, Hook
-from dayshift.model import Blocked, Verdict
 from dayshift.second_sight import SecondSight
 from dayshift.tool_calls import ToolCalls
 from tests.house import NINE, FakeClock

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = {path.stem for path in ROOT.glob("*.py")}
 LEAVES = {
-    "model", "states", "events", "money", "clock", "files", "home", "documents", "markdown", "booking",
-    "ledger_file", "day_facts", "outcomes", "period", "failpoints",
-    "alerts", "limits", "sqlite_file", "network", "notices", "values",
+    "model", "evidence", "attempts", "conversation", "states", "events", "money", "clock", "files", "home",
+    "documents", "markdown", "booking", "ledger_file", "day_facts", "outcomes", "period", "failpoints", "alerts",
+    "limits", "sqlite_file", "network", "notices", "values",
 }  # fmt: skip
 
 # A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from dayshift import intake, records
+from dayshift.conversation import Guidance
+from dayshift.evidence import Finding
 from dayshift.home import Home
-from dayshift.model import Day, Earlier, Finding, Guidance, Record
+from dayshift.model import Day, Earlier, Record
 from dayshift.states import (
     Cancelled,
     Done,

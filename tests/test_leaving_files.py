@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from dayshift import files, inbox
+from dayshift.conversation import Question
 from dayshift.letterbox import OPEN_SECONDS
-from dayshift.model import Question
 from dayshift.unfinished import is_being_written, is_unfinished
 from dayshift.watch import watching
 from tests.house import SECOND, question

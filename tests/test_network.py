@@ -3,8 +3,8 @@
 import pytest
 
 from dayshift import network
+from dayshift.attempts import Refused
 from dayshift.known_hosts import DATABASE_HOSTS, GIT_HOSTS, GUARDED_PORTS
-from dayshift.model import Refused
 from dayshift.network import AllowList, cautions, destination, entry
 from dayshift.refusals import MOST, OTHERS, Tally, counted
 

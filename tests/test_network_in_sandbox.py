@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dayshift import network
-from dayshift.model import Refused
+from dayshift.attempts import Refused
 from dayshift.network import UNLISTED, AllowList
 from dayshift.sandbox import PROXY_NAME, PROXY_PORT, Sandbox
 from dayshift.tunnel import Tunnel

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from dayshift import decisions
+from dayshift.attempts import Refused
 from dayshift.events import NetworkRefused, Taught, Tick
 from dayshift.limits import Kind, Limit
-from dayshift.model import Record, Refused
+from dayshift.model import Record
 from dayshift.setbacks import GO_ON, MOST_MISHAPS
 from dayshift.states import Failed, Parked, ParkReason
 from orchestrator import Commits

@@ -8,8 +8,9 @@ import pytest
 from dayshift import daybook, decisions, disposal, quarantine, workspace
 from dayshift.audit import Fingerprint, fingerprint
 from dayshift.clearance import hindrance
+from dayshift.evidence import Change, Finding, Who
 from dayshift.home import Home
-from dayshift.model import Change, Finding, Record, Who
+from dayshift.model import Record
 from dayshift.records import from_json, to_json
 from dayshift.states import Done, Halted, Queued, Running, Verifying
 from tests.house import NINE, TODAY, finished, found, passes, prepared, record, running, says, task

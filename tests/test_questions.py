@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from dayshift import files, questions
+from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.model import Question
 from dayshift.questions import Mailbox, Rejected, chosen
 from dayshift.unfinished import SETTLE_SECONDS
 from tests.house import NINE, question

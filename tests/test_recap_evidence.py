@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from dayshift import records
+from dayshift.attempts import Blocked
 from dayshift.home import Home
-from dayshift.model import Blocked, Complexity, Task
+from dayshift.model import Complexity, Task
 from dayshift.money import from_usd
 from dayshift.reporting import diagrams, recap
 from dayshift.reporting.recap_facts import Recap

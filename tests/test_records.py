@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dayshift import records
+from dayshift.attempts import Blocked, Bypass, Refused
+from dayshift.conversation import Answer, Question
+from dayshift.evidence import Check, Finding
 from dayshift.home import Home
-from dayshift.model import Answer, Blocked, Bypass, Check, Complexity, Day, Finding, Question, Record, Refused, Task
+from dayshift.model import Complexity, Day, Record, Task
 from dayshift.states import (
     Cancelled,
     Done,

@@ -11,27 +11,13 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from dayshift.attempts import EVASION, Blocked, Bypass, Refused
+from dayshift.conversation import Answer, Question
 from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
+from dayshift.evidence import Change, Check, Closing, DiffStat, Finding, Steering, Who
 from dayshift.home import Home
 from dayshift.markdown import clean, is_short
-from dayshift.model import (
-    EVASION,
-    Answer,
-    Blocked,
-    Bypass,
-    Change,
-    Check,
-    Closing,
-    DiffStat,
-    Finding,
-    Question,
-    Record,
-    Refused,
-    Steering,
-    Task,
-    Tokens,
-    Who,
-)
+from dayshift.model import Record, Task, Tokens
 from dayshift.money import from_usd
 from dayshift.reporting.phrases import audit_sentence, drift, duration, share
 from dayshift.reporting.report import render_markdown, write

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from dayshift.attempts import Verdict
 from dayshift.claude_code import AGENT_HEADER
 from dayshift.events import Bypassed, Event
-from dayshift.model import Verdict
 from dayshift.second_sight import SecondSight, Watch
 from dayshift.tool_calls import ToolCall, ToolCalls
 from tests.house import NINE, FakeClock

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from dayshift.attempts import Blocked
+from dayshift.conversation import Question
 from dayshift.files import write_json
 from dayshift.home import Home
-from dayshift.model import Blocked, Question, Record, Task, Tokens
+from dayshift.model import Record, Task, Tokens
 from dayshift.money import from_usd
 from dayshift.states import (
     Cancelled,

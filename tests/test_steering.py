@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from dayshift import steering
-from dayshift.model import Steering
+from dayshift.evidence import Steering
 from dayshift.steering import AGENTS, BUILDS, EDITORS, HOOKS, INSTALLS, READS, steers
 from dayshift.workspace import Workspace, head
 

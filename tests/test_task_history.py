@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from dayshift import records, task_history, timeline
+from dayshift.attempts import Blocked
 from dayshift.booking import Admitted, Reservation
 from dayshift.commandline import Context, Failure, Parts
 from dayshift.commands.logs import logs
+from dayshift.conversation import Answer, Question
 from dayshift.files import write_json
 from dayshift.home import Home
-from dayshift.model import Answer, Blocked, Earlier, Question, Record, Tokens, Usage
+from dayshift.model import Earlier, Record, Tokens, Usage
 from dayshift.money import PICO_PER_USD
 from dayshift.statement import statement
 from dayshift.states import Done, Parked, ParkReason, Queued, Running, State, Verifying, Waiting

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dayshift.alerts import PRESSING, Alert, Kind, which
+from dayshift.conversation import Answer
 from dayshift.courier import Later, Undeliverable
-from dayshift.model import Answer
 from dayshift.states import Queued
 from dayshift.telegram.letters import labels, packed
 from tests.bot_api import BAD_GATEWAY, CUT_AFTER, BotApi, Fault, flood

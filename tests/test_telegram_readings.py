@@ -8,8 +8,9 @@ import pytest
 
 from dayshift import files, git
 from dayshift.booking import Admitted, Reservation
+from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.model import Question, Record, Tokens, Usage
+from dayshift.model import Record, Tokens, Usage
 from dayshift.money import PICO_PER_USD
 from dayshift.standing import Standing
 from dayshift.states import Done, Queued, Running, Waiting

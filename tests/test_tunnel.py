@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from dayshift import connect, crossing, tunnel
+from dayshift.attempts import Refused
 from dayshift.connect import HEAD_LIMIT
 from dayshift.crossing import Stream
-from dayshift.model import Refused
 from dayshift.network import UNLISTED, AllowList
 from dayshift.tunnel import AT_ONCE, CONNECTIONS, Tunnel
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dayshift import verification
+from dayshift.evidence import Check
 from dayshift.holder.bounds import Bounds, Watch
-from dayshift.model import Check
 from dayshift.sandbox import Sandbox
 from dayshift.workspace import Workspace, head
 from tests.house import task

@@ -10,8 +10,8 @@ import pytest
 
 from dayshift import files, git, workspace
 from dayshift.audit import fingerprint
+from dayshift.evidence import DiffStat
 from dayshift.git import GitError, NotARepository, Repository
-from dayshift.model import DiffStat
 from dayshift.workspace import HALF_MADE, Conflict, Tampered, Workspace, dirty_paths, head, joined
 
 

@@ -11,9 +11,9 @@ import click
 from dayshift.commandline import Context, Failure
 from dayshift.commands import asking
 from dayshift.commands.lookup import daemon, task_status
+from dayshift.conversation import Question
 from dayshift.files import SIZE_LIMIT
 from dayshift.home import Home
-from dayshift.model import Question
 from dayshift.questions import Mailbox, Rejected, chosen
 from dayshift.status import read_all
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from dayshift.attempts import Verdict
 from dayshift.guard.judge import judge
 from dayshift.guard.policy import Policy, Rule
-from dayshift.model import Verdict
 
 
 def check_examples(policy: Policy) -> list[str]:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dayshift.attempts import Verdict
 from dayshift.guard.examination import Examination
 from dayshift.guard.examiner import Refused
 from dayshift.guard.policy import Policy
 from dayshift.guard.scope import Read, Scope, Unreadable, nothing
 from dayshift.guard.words import HOLE
-from dayshift.model import Verdict
 
 ALLOWED = Verdict(allowed=True)
 COMMAND_TOOLS = frozenset(("Bash", "Monitor"))

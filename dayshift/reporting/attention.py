@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from dayshift.day_facts import DayFacts, Overlap, SpendRow
-from dayshift.model import Check, Record
+from dayshift.evidence import Check
+from dayshift.model import Record
 from dayshift.reporting.claims import contradictions
 from dayshift.reporting.phrases import BY_URGENCY
 from dayshift.states import Done, Parked

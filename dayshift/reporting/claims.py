@@ -2,7 +2,8 @@
 
 import re
 
-from dayshift.model import Check, Record
+from dayshift.evidence import Check
+from dayshift.model import Record
 
 CLAUSE_LIMIT = 80
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from dayshift import markdown
+from dayshift.attempts import EVASION, Blocked, Bypass
 from dayshift.day_facts import DayFacts
-from dayshift.model import EVASION, Blocked, Bypass, Closing, Finding, Record, Who
+from dayshift.evidence import Closing, Finding, Who
+from dayshift.model import Record
 from dayshift.money import Pico
 
 BY_URGENCY = ("halted", "failed", "waiting", "parked", "running", "verifying", "queued", "done", "cancelled")

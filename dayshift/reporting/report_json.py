@@ -9,8 +9,9 @@ from typing import Any
 
 from dayshift import markdown
 from dayshift.clock import rfc3339
+from dayshift.conversation import Question
 from dayshift.day_facts import DayFacts, Tomorrow
-from dayshift.model import Question, Record
+from dayshift.model import Record
 from dayshift.money import Pico, to_usd
 from dayshift.reporting.attention import by_key, contradicted
 from dayshift.reporting.phrases import counts

@@ -8,8 +8,9 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from dayshift.evidence import Check
 from dayshift.markdown import clean
-from dayshift.model import Check, Record
+from dayshift.model import Record
 
 SUBJECT, WIDTH, MOST_ASKED, MOST_LINE = 72, 72, 800, 160
 #: What git could take for a comment, or a program that reads patches for the end of the message.

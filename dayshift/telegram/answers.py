@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from dayshift.alerts import which
 from dayshift.clock import Clock
+from dayshift.conversation import Answer, Question
 from dayshift.files import SIZE_LIMIT
 from dayshift.home import Home
-from dayshift.model import Answer, Question, Record
+from dayshift.model import Record
 from dayshift.questions import Mailbox, Rejected, chosen
 from dayshift.states import Waiting
 from dayshift.telegram.markup import Span, Text, clipped, code, said, words

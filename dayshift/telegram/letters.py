@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from dayshift.alerts import Alert, Kind
-from dayshift.model import Answer, Question, Record
+from dayshift.conversation import Answer, Question
+from dayshift.model import Record
 from dayshift.telegram.markup import (
     CAPTION_LIMIT,
     LIMIT,

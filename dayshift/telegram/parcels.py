@@ -10,10 +10,10 @@ from pathlib import Path
 
 from dayshift import attachments, files
 from dayshift.clock import Clock
+from dayshift.conversation import Question
 from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.home import Home
-from dayshift.model import Question
 from dayshift.questions import Rejected as NoAnswer
 from dayshift.questions import chosen
 from dayshift.telegram.answers import Answers, Outcome

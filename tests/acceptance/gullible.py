@@ -7,7 +7,7 @@ from typing import Any
 import daemon
 import orchestrator
 import service
-from dayshift.model import Verdict
+from dayshift.attempts import Verdict
 
 SCRIPTS = ("sh ", "python3 ", "make ")
 

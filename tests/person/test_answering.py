@@ -9,8 +9,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.model import Question
 from dayshift.questions import Mailbox
 from tests.command_line import NOON, QUESTION, ROOT, ask, environment, run
 

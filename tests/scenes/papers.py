@@ -9,9 +9,10 @@ import jinja2  # noqa: F401  # loaded here, it is in every process that plays
 
 from dayshift import carry_over, files, inbox, records, retention
 from dayshift.carry_over import Left
+from dayshift.conversation import Question
 from dayshift.home import Home
 from dayshift.learning import curriculum, feedback_files, lesson_file, patterns
-from dayshift.model import Day, Question
+from dayshift.model import Day
 from dayshift.questions import Mailbox
 from dayshift.reporting import archive, recap, report
 from dayshift.settings import Settings

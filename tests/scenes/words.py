@@ -15,10 +15,11 @@ import telegram.request  # noqa: F401
 from dayshift import decisions, inbox
 from dayshift.alerts import Alert, Kind
 from dayshift.clock import SystemClock
+from dayshift.conversation import Question
 from dayshift.courier import Channel
 from dayshift.files import Unusable
 from dayshift.home import Home
-from dayshift.model import Question, Record
+from dayshift.model import Record
 from dayshift.outbox import Outbox
 from dayshift.program import Program
 from dayshift.push import Push
