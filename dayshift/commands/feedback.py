@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,11 @@ import click
 
 from dayshift import records
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
-from dayshift.commands import asking, retold
+from dayshift.commands import asking, in_force, retold
 from dayshift.commands.lookup import print_json
-from dayshift.commands.outlook import read_settings
 from dayshift.documents import BadDocument
 from dayshift.home import Home
-from dayshift.learning import curriculum, editor, feedback_files, teaching
-from dayshift.learning.curriculum import Undecidable
+from dayshift.learning import editor, feedback_files, teaching
 from dayshift.learning.feedback import Feedback, Remark, Rule, TaskFeedback
 from dayshift.markdown import clean
 from dayshift.reporting.phrases import counted
@@ -68,7 +66,7 @@ def feedback(context: Context, day: date | None, only_show: bool, as_json: bool)
     _edit(path)
     found = _written(home, chosen)
     click.echo(f"{_shown(found)}{WAIT if found.empty else ''}")
-    _apply(context)
+    in_force.put(context)
     return _proposed(home)
 
 
@@ -191,15 +189,3 @@ def _proposed(home: Home) -> int:
     if waiting := _waiting(home):
         click.echo(f"{counted(waiting, 'lesson')} proposed; `dayshift lessons` shows what agents would be told")
     return OK
-
-
-def _apply(context: Context) -> None:
-    """Put in force what learning.auto_apply says."""
-    if not read_settings(context).learning.auto_apply:
-        return
-    try:
-        found = curriculum.apply(context.home, datetime.now(UTC))
-    except (Undecidable, BadDocument) as error:
-        raise Failure(str(error), BAD_INPUT) from error
-    for each in found:
-        click.echo(f"lesson {each.id} is in force now, as learning.auto_apply says: {clean(_line(each.text))}")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from dayshift.commandline import BAD_INPUT, Context, Failure
-from dayshift.commands import lesson_sheet
+from dayshift.commands import in_force, lesson_sheet
 from dayshift.commands.lookup import print_json
 from dayshift.commands.outlook import read_settings
 from dayshift.documents import BadDocument
@@ -38,7 +38,7 @@ def lessons(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand:
         return None
     context: Context = ctx.obj
-    _apply(context)
+    in_force.put(context, aside=True)
     sheet = _sheet(context)
     if as_json:
         return print_json(lesson_sheet.as_json(sheet))
@@ -130,18 +130,6 @@ def show(context: Context, lesson_id: str, as_json: bool) -> None:
     if as_json:
         return print_json(lesson_sheet.lesson_json(lesson, sheet.effects.get(lesson_id)))
     return click.echo("\n".join(lesson_sheet.in_detail(context.home, sheet, lesson)))
-
-
-def _apply(context: Context) -> None:
-    """Put in force what learning.auto_apply says, and say so beside the output."""
-    if not read_settings(context).learning.auto_apply:
-        return
-    try:
-        found = curriculum.apply(context.home, datetime.now(UTC))
-    except (Undecidable, BadDocument) as error:
-        raise Failure(str(error), BAD_INPUT) from error
-    for each in found:
-        click.echo(f"lesson {each.id} is in force now, as learning.auto_apply says: {clean(each.text)}", err=True)
 
 
 def _sheet(context: Context) -> lesson_sheet.Sheet:
