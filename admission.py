@@ -8,19 +8,18 @@ from datetime import date
 from functools import partial
 
 from almanac import Almanac
-from dayshift import hold, messages
+from dayshift import hold, request_bounds, usage_readers
 from dayshift.booking import Admitted, Refused, Reservation, Waiting
-from dayshift.budgets import PLAN, Subject, called, phase_window, spent_up, windows
+from dayshift.budgets import Subject, called, windows
 from dayshift.clock import Clock
 from dayshift.events import Active, CapReached, Event
 from dayshift.failpoints import passing
 from dayshift.hold import Hold
 from dayshift.meter import Refusal, UsageReader
 from dayshift.model import Doubtful, Record, Usage
-from dayshift.money import Pico, from_usd, shown
-from dayshift.notices import Notice
+from dayshift.money import Pico
 from dayshift.prices import Prices, Unpriced
-from dayshift.settings import Budget, Phase
+from dayshift.settings import Budget
 from group_commit import GroupCommit
 from metrics import Ledger
 from teller import Teller
@@ -70,7 +69,7 @@ class Admission:
     async def admit(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> Refusal | int:
         """A booking once the worst case fits every budget; held while it may yet fit, refused when it cannot."""
         try:
-            facts = messages.quote_bounds(body)
+            facts = request_bounds.quote_bounds(body)
             if facts.unbounded:
                 what = ", ".join(facts.unbounded)
                 raise ValueError(f"its cost has no bound: {what}; dayshift admits no such request")
@@ -88,14 +87,14 @@ class Admission:
     def counting(self, body: bytes) -> Refusal | None:
         """A count is free, but what is not in its body the provider would fetch: that leaves the machine too."""
         try:
-            what = ", ".join(messages.brings_in(body))
+            what = ", ".join(request_bounds.brings_in(body))
         except ValueError as error:
             what = str(error)
         said = f"dayshift lets no count of tokens reach out: {what}"
         return Refusal(400, "invalid_request_error", said) if what else None
 
     async def _admitted(
-        self, task_id: str, facts: messages.RequestFacts, size: int, headers: Mapping[str, str]
+        self, task_id: str, facts: request_bounds.RequestFacts, size: int, headers: Mapping[str, str]
     ) -> Refusal | int:
         """Asked anew each time: while it was held the day may have changed, or a cap, or the phase."""
         waited = False
@@ -115,7 +114,7 @@ class Admission:
                 await self._wait(task_id, outcome, closed)
 
     def _hold(
-        self, task_id: str, facts: messages.RequestFacts, size: int, headers: Mapping[str, str], today: date
+        self, task_id: str, facts: request_bounds.RequestFacts, size: int, headers: Mapping[str, str], today: date
     ) -> Hold:
         if self._budget.mode == "strict":
             return hold.strict(facts, size, today)
@@ -161,19 +160,10 @@ class Admission:
         """Whether another day or phase is in force by now, for whose budgets the request must be asked anew."""
         if outcome.window not in self.windows(self._record(request.task_id)):
             return True
-        return await self._turned_phase(outcome, request)
-
-    async def _turned_phase(self, outcome: Refused, request: Reservation) -> bool:
-        """Whether it was the phase's money that is gone, and the next phase is in force now."""
-        phase = self._almanac.phase
-        after = self._almanac.next_phase(phase) if phase else None
-        if phase is None or after is None or outcome.window.removeprefix(PLAN) != phase_window(phase.name):
-            return False
-        if not spent_up(phase, self._books.spend(outcome.window).settled, request.worst_case):
-            return False
-        await self._almanac.close_phase(phase)
-        await self._teller.tell(Notice(f"phase:{phase.name}", _passed_on(phase, after)))
-        return True
+        notice = await self._almanac.spend_up(outcome.window, request.worst_case)
+        if notice:
+            await self._teller.tell(notice)
+        return notice is not None
 
     async def _wait(self, task_id: str, outcome: Waiting, closed: int) -> None:
         """Until a request is closed; it may have been since only `closed` were, while the ledger was asked."""
@@ -193,7 +183,7 @@ class Admission:
 
     def reader(self, content_type: str) -> UsageReader:
         """A reader for a streamed answer, or for one that comes as a whole."""
-        return messages.UsageReader() if "event-stream" in content_type else messages.WholeAnswer()
+        return usage_readers.UsageReader() if "event-stream" in content_type else usage_readers.WholeAnswer()
 
     async def keep_up(self, booking: int, visible: int) -> bool:
         """Whether the answer may go on: a paced hold grows with what was seen of it, while every cap has room."""
@@ -218,7 +208,7 @@ class Admission:
         """Book what was used; the most it can have cost if that is unknown or cannot be priced."""
         now, (task_id, held) = self._clock.now(), self._flights.pop(booking, ("", None))
         if held and isinstance(usage, Usage):
-            usage = messages.as_asked(usage, held.facts)
+            usage = request_bounds.as_asked(usage, held.facts)
         cost = self._cost(usage, held.day if held else self._almanac.today)
         if not isinstance(usage, Usage) or cost is None:
             await self._writer.write(lambda ledger: ledger.settle_unknown(booking, now), lasting=True)
@@ -267,9 +257,3 @@ class Admission:
 def _conversation(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
     """The session and the subagent a request belongs to, as the CLI says."""
     return headers.get("x-claude-code-session-id"), headers.get("x-claude-code-agent-id")
-
-
-def _passed_on(phase: Phase, after: Phase) -> str:
-    daily = f", {shown(from_usd(after.daily_usd))} a day" if after.daily_usd else ""
-    total = f", {shown(from_usd(after.total_usd))} in all" if after.total_usd else ""
-    return f"the money of the phase {phase.name} is spent; from now on {after.name} is in force{daily}{total}"

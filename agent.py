@@ -2,48 +2,32 @@
 
 import asyncio
 import errno
-import time
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from dayshift import (
-    audit,
-    chronicle,
-    claude_code,
-    daybook,
-    files,
-    holders,
-    lifetime,
-    plugs,
-    questions,
-    retention,
-    room,
-    verification,
-)
+from dayshift import chronicle, daybook, files, holders, lifetime, plugs, questions, retention, room, verification
+from dayshift.aftermath import Aftermath, came_to_an_end
 from dayshift.clock import rfc3339
-from dayshift.conversation import Ask
 from dayshift.evasion import Evasions, Place
-from dayshift.events import Active, Denied, Overdue, Prepared, RunEnded, Verified
-from dayshift.evidence import Finding, Who
+from dayshift.events import Overdue, Prepared, RunEnded, Verified
+from dayshift.evidence import Finding
 from dayshift.failpoints import passing
-from dayshift.git import GitError
+from dayshift.hearing import TOLD_LOOK, Hearing, Telltale
 from dayshift.markdown import clean
 from dayshift.model import Exit, Record
+from dayshift.outfit import SetupFailed
 from dayshift.patience import Lapse, Patience, put_down
 from dayshift.spool import MARK, Ended, LaunchFailed, Spool
 from dayshift.stream import Stream
 from dayshift.task_log import TaskLog
 from dayshift.vigil import Vigil
-from dayshift.workspace import Tampered, Workspace
-from enclosure import Enclosure, SetupFailed, Surroundings
+from dayshift.workspace import Workspace
+from enclosure import Enclosure
+from surroundings import Surroundings
 
 LOOK_SECONDS = 0.1  #: how often a run's files are looked at
 LAST_LOOK_SECONDS = 0.01  #: and after its closing word: a person may wait for what it ended with
-ARGV_LOOK = 1 << 14  #: bytes of what the stand-ins told that one look judges
-TURN_SECONDS = 0.02  #: after so long with the stream others have their turn
-MOST_COMPLAINTS = 20  #: about the stream of one run
 
 
 @dataclass(slots=True)
@@ -55,27 +39,22 @@ class Agent:
     workspace: Workspace
     spool: Spool
     launched: bool = False
-    under_way: str = ""  #: the tool call that the guard allowed last
-    result: claude_code.Result | None = None  #: the CLI's last closing word, if it has said one
-    _steps: int = 0
-    _reset_at: datetime | None = None
-    _complaints: int = 0
+    hearing: Hearing | None = None  #: of what it says, once it is followed
     enclosure: Enclosure = field(init=False)
-    stream: Stream | None = None  #: what the run says, once it is followed
     patience: Patience = field(init=False)
     _log: TaskLog = field(init=False)
-    _told: Stream = field(init=False)
-    _evasions: Evasions = field(init=False)
+    _telltale: Telltale = field(init=False)
 
     def __post_init__(self) -> None:
         """Ready to hear what the run's stand-ins tell; what an earlier daemon counted counts no more."""
         self._log = TaskLog(self.around.home.logs / f"{self.record.id}.log")
         self.enclosure = Enclosure(self.around, self.record, self.workspace, self.spool.folder, self.log)
         self.patience = Patience(self.around.clock, self.spool.folder, self._silence_seconds)
+        judge = partial(self.around.judge, self.record.id)
         counted = (each.command for each in self.record.evasions if each.at >= self.record.state.since)
-        place = Place(self.workspace.repo, self.workspace.project.common_dir, self.enclosure.databases)
-        self._told = Stream(self.spool.folder / "argv", 0, ARGV_LOOK)
-        self._evasions = Evasions(partial(self.around.judge, self.record.id), place, counted)
+        place = Place(self.workspace.repo, self.workspace.project.common_dir, self.enclosure.outfit.known_databases)
+        evasions, told = Evasions(judge, place, counted), Stream(self.spool.folder / "argv", 0, TOLD_LOOK)
+        self._telltale = Telltale(self.record.id, told, evasions, self.around.clock, self.log, self.around.put)
 
     # --- launch ------------------------------------------------------------------------------------
 
@@ -85,7 +64,8 @@ class Agent:
         await asyncio.to_thread(self.workspace.make, base)
         questions.clear_from_agent(self.workspace.io)
         await self.enclosure.set_up_once()
-        self._name_it()
+        if not self.around.sandboxed:
+            self.enclosure.outfit.name_agent()
         await self._take_fingerprint()
         files.write_atomically(self.spool.folder / "base", base)
         passing("run.prepared")
@@ -143,13 +123,6 @@ class Agent:
     def _fingerprint(self) -> Path:
         return self.spool.folder / "fingerprint.json"
 
-    def _name_it(self) -> None:
-        """Without a sandbox: a name for what the agent may commit, so that it is not taken for the person."""
-        place = self.workspace.home / ".gitconfig"
-        if not self.around.sandboxed and not place.exists():
-            who = f"[user]\n\tname = agent {self.record.id}\n\temail = {audit.address(self.record.id)}\n"
-            files.write_atomically(place, who)
-
     # --- follow ------------------------------------------------------------------------------------
 
     @property
@@ -161,18 +134,8 @@ class Agent:
         self.patience.touch()
 
     def begun(self, command: str) -> None:
-        """A tool call begins; whatever was told until now belongs to the one before it."""
-        self._hear()
-        while self._told.more:
-            self._hear()
-        self.under_way = command
-
-    def _hear(self) -> None:
-        """Judge what the stand-ins have told."""
-        for heard in self._evasions.heard(self._told.lines(), self.under_way):
-            self.log(heard.text)
-            if not heard.aside:
-                self.around.put(Denied(self.record.id, heard.blocked(self.around.clock.now())))
+        """A tool call begins; whatever the stand-ins told until now belongs to the one before it."""
+        self._telltale.begun(command)
 
     def stop(self) -> None:
         """Tell the run to end; `follow` sees it through."""
@@ -183,33 +146,23 @@ class Agent:
         """Read the run's stream to its end, keep its work, and report how it ended: exactly one RunEnded. After an
         error that was the machine's it may be called again, and goes on."""
         self.patience.begin()
-        self.stream = stream = self.stream or Stream(self._stream_file, self.spool.offset)
+        self.hearing = hearing = self.hearing or self._hearing()
         while (ended := self._ended()) is None:
-            await self._take_in(stream)
-            self._hear()
-            await self._check_overdue()
-            await asyncio.sleep(LAST_LOOK_SECONDS if self.result or stream.more else LOOK_SECONDS)
-        await self._take_in(stream, final=True)
-        self._hear()
-        while stream.more or self._told.more:
-            await self._take_in(stream, final=True)
-            self._hear()
-        await asyncio.to_thread(self.spool.reap, self.enclosure.mark)
-        await self.enclosure.close()
-        passing("run.reaped")
-        await self._unplug()
-        held = self.around.gateway.time_held(self.record.id)
-        seconds = self._seconds
-        found = await asyncio.to_thread(self._audit)
-        commit, unkept = await asyncio.to_thread(self._keep)
-        exit = replace(self._exit(ended, (*(found or ()), *unkept), audited=found is not None), held=held)
-        if exit.how == "exited" and not (exit.finished or exit.asked) and room.is_full(self.workspace.folder):
-            exit = replace(exit, how="hindered")
-        if exit.how == "hindered":
-            self.around.hindered(OSError(errno.ENOSPC, exit.error))
-        passing("run.audited")
-        self.around.sight.ended(self.record.id, finished=_came_to_an_end(exit))
-        self.around.put(RunEnded(self.record.id, exit, seconds, commit))
+            await self._listen(hearing)
+            await self._check_overdue(closed=hearing.result is not None)
+            await asyncio.sleep(LAST_LOOK_SECONDS if hearing.result or hearing.more else LOOK_SECONDS)
+        await self._listen(hearing, final=True)
+        while hearing.more or self._telltale.more:
+            await self._listen(hearing, final=True)
+        await self._conclude(Aftermath(self.record, self.workspace, self.spool, ended, hearing))
+
+    def _hearing(self) -> Hearing:
+        stream = Stream(self._stream_file, self.spool.offset)
+        return Hearing(self.record.id, stream, self.log, self.around.put, sign=self.touch)
+
+    async def _listen(self, hearing: Hearing, final: bool = False) -> None:
+        await hearing.take_in(final)
+        self._telltale.hear()
 
     def _ended(self) -> Ended | None:
         """How the run ended, or None while it goes on."""
@@ -220,60 +173,6 @@ class Agent:
         """How long it has gone on."""
         return lifetime.lived(self.spool.folder, self.around.clock.monotonic())
 
-    async def _take_in(self, stream: Stream, final: bool = False) -> None:
-        """Note what the stream says; others have their turn in between, however much that is."""
-        turn = time.monotonic()
-        for line in stream.lines(final):
-            self.touch()
-            try:
-                for fact in claude_code.parse(line):
-                    self._note(fact)
-            except Exception:  # an agent can write into its CLI's stream: whatever comes, the run is followed on
-                self._complain(f"unreadable line in the stream: {line[:200]!r}")
-            if time.monotonic() - turn > TURN_SECONDS:
-                await asyncio.sleep(0)
-                turn = time.monotonic()
-        for trouble in stream.told():
-            self._complain(trouble)
-        await asyncio.sleep(0)
-
-    def _complain(self, text: str) -> None:
-        """A line of the log about the stream; after some of them one that is the last."""
-        self._complaints += 1
-        if self._complaints <= MOST_COMPLAINTS:
-            self.log(text)
-        if self._complaints == MOST_COMPLAINTS:
-            self.log(f"more of this is not told; {self._stream_file} holds all of it")
-
-    def _note(self, fact: claude_code.Fact) -> None:
-        match fact:
-            case claude_code.Used():
-                self._steps += 1
-            case claude_code.Limited(reset_at):
-                self._reset_at = reset_at
-            case claude_code.Result():
-                self.result = fact
-        match fact:
-            case claude_code.Said(text):
-                self._show(text)
-            case claude_code.Used(tool) if tool == claude_code.QUESTION_TOOL:
-                pass  # what it was at until it asked says more
-            case claude_code.Used(tool, subject):  # the guard writes tool calls into the log, with its verdict
-                self._announce(f"{tool}: {subject}")
-            case claude_code.Retrying(status, attempt):
-                self._show(f"the API answered {status or 'nothing'}, retry {attempt}")
-            case claude_code.Limited(reset_at):
-                self._show(f"usage limit until {reset_at}")
-            case claude_code.Result():
-                self.log("run finished" if not fact.error else f"run ended with an error: {fact.text}")
-
-    def _show(self, text: str) -> None:
-        self.log(text)
-        self._announce(text)
-
-    def _announce(self, text: str) -> None:
-        self.around.put(Active(self.record.id, " ".join(text[:2000].split())[:200]))
-
     def log(self, text: str) -> None:
         """One entry of the task's readable log."""
         self._log.add(f"{rfc3339(self.around.clock.now())} run {self.record.runs}: {clean(text)}")
@@ -283,10 +182,10 @@ class Agent:
         """How long it may say nothing."""
         return self.around.silence_seconds
 
-    async def _check_overdue(self) -> None:
+    async def _check_overdue(self, closed: bool) -> None:
         """Do what is to be done about a run that is late with something."""
         busy = self.around.gateway.busy(self.record.id)
-        match self.patience.lapse(self.result is not None, busy):
+        match self.patience.lapse(closed, busy):
             case Lapse.exit:
                 self.log("the CLI did not exit after its result; ending it")
                 self.stop()
@@ -299,6 +198,23 @@ class Agent:
 
     # --- the end -----------------------------------------------------------------------------------
 
+    async def _conclude(self, after: Aftermath) -> None:
+        """Clear away what is left of the run, look at what it did, keep its work, report."""
+        await asyncio.to_thread(self.spool.reap, self.enclosure.mark)
+        await self.enclosure.close()
+        passing("run.reaped")
+        await self._unplug()
+        held, seconds = self.around.gateway.time_held(self.record.id), self._seconds
+        found = await asyncio.to_thread(self._audit)
+        commit, unkept = await asyncio.to_thread(after.keep)
+        exit = self._exit(after, (*(found or ()), *unkept), audited=found is not None)
+        exit = replace(exit, how="hindered" if after.had_no_room(exit) else exit.how, held=held)
+        if exit.how == "hindered":
+            self.around.hindered(OSError(errno.ENOSPC, exit.error))
+        passing("run.audited")
+        self.around.sight.ended(self.record.id, finished=came_to_an_end(exit))
+        self.around.put(RunEnded(self.record.id, exit, seconds, commit))
+
     async def _unplug(self) -> None:
         """Take away what would keep git waiting; nothing is at work in the tree now."""
         for place in await asyncio.to_thread(plugs.pulled, self.workspace.repo):
@@ -309,47 +225,10 @@ class Agent:
         vigil = Vigil.kept(self._fingerprint, self.workspace, self.record.runs, self.around.sandboxed)
         return vigil.end() if vigil else None
 
-    def _keep(self) -> tuple[str | None, tuple[Finding, ...]]:
-        """The commit the work is kept as; if it cannot be kept, why, as a finding."""
-        run, base = self.record.runs, self.record.base
-        assert base is not None
-        try:
-            self.workspace.check()
-            return self.workspace.keep(base, f"{self.record.id}: {self.record.task.name} (run {run})"), ()
-        except Tampered as error:
-            what = f"the worktree's .git file is not the one it was made with, so its work was not kept: {error}"
-            return None, (Finding(run, what, True, Who.unknown),)
-        except (GitError, OSError) as error:
-            if room.is_hindrance(error):
-                raise
-            return None, (Finding(run, f"the work could not be kept: {error}", False, Who.unknown),)
-
-    def _exit(self, ended: Ended, found: tuple[Finding, ...], audited: bool) -> Exit:
-        result = self.result
-        error = ""
-        if result is None:
-            error = self.spool.stderr_tail() or (
-                "the sandbox could not be started" if not ended.launched else "it ended without a result"
-            )
-        elif result.error:
-            error = result.text or "the CLI reported an error"
-        if ended.why:
-            error = ended.why
-            self.log(f"the run was ended: it {ended.why}")
-        return Exit(
-            run=self.record.runs, code=ended.code, how=ended.how, finished=result is not None and not result.error,
-            closed=result is not None, asked=self._asked(result), error=error,
-            api_status=result.api_status if result else None,
-            reset_at=self._reset_at, steps=self._steps,
-            text=result.text if result and not result.error else "",
-            session_cost=result.session_cost if result else None, findings=found, audited=audited,
-        )  # fmt: skip
-
-    def _asked(self, result: claude_code.Result | None) -> Ask | None:
-        if result and result.asked:
-            return result.asked
-        text = questions.read_from_agent(self.workspace.io)
-        return Ask(text) if text else None
+    def _exit(self, after: Aftermath, found: tuple[Finding, ...], audited: bool) -> Exit:
+        if after.ended.why:
+            self.log(f"the run was ended: it {after.ended.why}")
+        return after.exit(found, audited)
 
     # --- afterwards --------------------------------------------------------------------------------
 
@@ -368,9 +247,3 @@ class Agent:
         if any(each.exit_code for each in passed) and room.is_full(self.workspace.folder):
             raise OSError(errno.ENOSPC, "its checks had no room")
         self.around.put(Verified(record.id, (*present, *passed), found))
-
-
-def _came_to_an_end(exit: Exit) -> bool:
-    """Whether the CLI said its last word by itself and nothing is left to be asked again."""
-    deferred = exit.asked is not None and exit.asked.tool_input is not None
-    return exit.finished and exit.how == "exited" and not deferred

@@ -5,7 +5,7 @@ from dayshift.documents import BadDocument
 from dayshift.home import Home
 from dayshift.learning import teaching
 from dayshift.model import Record
-from enclosure import SetupFailed
+from dayshift.outfit import SetupFailed
 from tutor import Tutor
 
 LATE = "Lessons from earlier days, new since you began; where one differs from the task, the task holds:"

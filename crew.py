@@ -13,8 +13,9 @@ from dayshift import chronicle, decisions, files, git, holders, quarantine, room
 from dayshift.disposal import discard
 from dayshift.events import RunEnded
 from dayshift.model import Exit, Record
+from dayshift.outfit import SetupFailed
 from dayshift.spool import Spool
-from enclosure import SetupFailed, Surroundings
+from surroundings import Surroundings
 from visit import Visited
 
 log = logging.getLogger("dayshift.crew")
@@ -176,7 +177,7 @@ class Crew:
     async def _is_hindered(self, agent: Agent, take_up: bool) -> bool:
         """Follow the run, or go on with that, to its end; whether the machine did not let us see it through."""
         try:
-            await (agent.follow() if agent.stream or not take_up else agent.take_up())
+            await (agent.follow() if agent.hearing or not take_up else agent.take_up())
         except Exception as error:
             if not room.is_hindrance(error):
                 raise

@@ -2,19 +2,17 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import claude_code, databases, files, network, spool, verification, visits
-from dayshift.clock import Clock
-from dayshift.events import Event
+from dayshift import claude_code, files, network, spool, verification, visits
 from dayshift.failpoints import passing
-from dayshift.gateway import Gateway
-from dayshift.holder.bounds import Bounds, Watch
+from dayshift.holder.bounds import Watch
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.outfit import Outfit, SetupFailed
 from dayshift.sandbox import (
     LAYERS,
     LOST,
@@ -27,47 +25,15 @@ from dayshift.sandbox import (
     Sandbox,
     Unfenced,
 )
-from dayshift.second_sight import Judge, SecondSight
 from dayshift.spool import MARK
 from dayshift.stand_ins import RECORDS
-from dayshift.toolchain import Toolchain
 from dayshift.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every agent of this home shares: chosen and proven once, before the day."""
-
-    home: Home
-    cli: Path
-    toolchain: Toolchain
-    gateway: Gateway
-    sandboxed: bool
-    tools: tuple[str, ...]
-    share: tuple[str, ...]
-    copy_shared: bool
-    setup: tuple[str, ...]
-    bounds: Bounds
-    databases: databases.Wanted
-    scratch_bytes: int  #: what fits into an agent's /tmp
-    environment: dict[str, str]  #: what the person passes through by name
-    subscription: bool
-    silence_seconds: float
-    stand_ins: Mapping[Path, Path]  #: what to show an agent of them, place inside → outside
-    clock: Clock
-    judge: Judge
-    sight: SecondSight
-    put: Callable[[Event], None]
-    hindered: Callable[[Exception], None] = lambda error: None  #: the machine did not let an agent begin or go on
+from surroundings import Surroundings
 
 
 def mark(home: Home, record: Record) -> str:
     """What every process of the record's present run carries in its environment."""
     return spool.mark(home.root, record.id, record.runs)
-
-
-class SetupFailed(Exception):
-    """A workspace could not be prepared; the message says which step and how it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,38 +111,18 @@ class Enclosure:
 
     async def _set_up(self) -> None:
         """Bring in what git ignores but builds need, then run the person's setup commands in the sandbox."""
-        for source, place in self._shares() if self.around.copy_shared else ():
-            await _copy(source, place)
-        await asyncio.to_thread(self._know_databases)
+        if self.around.copy_shared:
+            await self.outfit.copy_shares()
+        await asyncio.to_thread(self.outfit.know_databases)
         for command in self.around.setup:
             check = await verification.run_command(command, self.wrap, self.watch, "setup")
             if check.exit_code != 0:
                 raise SetupFailed(f"workspace.setup {verification.summary([check])}: {check.tail[-500:]}")
 
-    def _shares(self) -> Iterator[tuple[Path, Path]]:
-        """What is shared, where it lies and where it shall. No link that an agent made may lead it anywhere else."""
-        for name in self.around.share:
-            source, place = self.workspace.project.work_tree / name, self.workspace.place_of(name)
-            if place is None:
-                self.log(f"workspace.share: {name} is left out: in the worktree a link stands in its way")
-            elif source.exists():
-                yield source, place
-
-    def _know_databases(self) -> None:
-        """Write down what is a database before anything runs here: what is made later is the agent's own."""
-        try:
-            known = databases.find(self.workspace.repo, self.around.databases)
-        except databases.TooMany as error:
-            raise SetupFailed(str(error)) from error
-        files.write_sealed(self.workspace.databases, known)
-
-    def databases(self) -> Sequence[Path]:
-        """The known ones that stand in the worktree now; if it cannot be read which those are, all there are now."""
-        place, known = self.workspace.databases, files.read_facts(self.workspace.databases)
-        if not (known and all(isinstance(each, int) for each in known.values())) and place.exists():
-            self._know_databases()
-            known = files.read_facts(place)
-        return databases.standing(self.workspace.repo, known)
+    @property
+    def outfit(self) -> Outfit:
+        """What the worktree is given beside what git brings into it."""
+        return Outfit(self.workspace, self.around.share, self.around.databases, self.log)
 
     def watch(self) -> Watch:
         """What keeps a command of this workspace within its bounds."""
@@ -210,7 +156,7 @@ class Enclosure:
             read_only=self.around.toolchain.folders, read_only_at=self._shown(reach_model),
             sockets=self._sockets if reach_model or self._hosts else None, network=bool(self._hosts),
             managed=self._managed if reach_model else None,
-            databases=self.databases(),
+            databases=self.outfit.known_databases(),
             scratch_bytes=self.around.scratch_bytes, limits=self.around.bounds.of_each_process(),
         )  # fmt: skip
 
@@ -231,7 +177,7 @@ class Enclosure:
         shown = {claude_code.INSIDE: self.around.cli} if with_cli else {}
         if with_cli:  # only a run has a holder that reads
             shown |= {**self.around.stand_ins, RECORDS: self.spool / "argv.fifo"}
-        for source, place in () if self.around.copy_shared else self._shares():
+        for source, place in () if self.around.copy_shared else self.outfit.shares():
             shown |= {source: source, place: source}
         return shown
 
@@ -241,23 +187,6 @@ class Enclosure:
         folder.mkdir(exist_ok=True)
         files.write_json(folder / "managed-settings.json", claude_code.managed_settings(), durable=False)
         return folder
-
-
-async def _copy(source: Path, place: Path) -> None:
-    """Copy what is there, without a word about what cannot be copied; SetupFailed if it takes too long."""
-    words = ["cp", "-a", "-T", "--reflink=auto", str(source), str(place)]
-    passing("share.copying")
-    process = await asyncio.create_subprocess_exec(*words, process_group=0)
-    try:
-        passing("share.begun")
-        async with asyncio.timeout(verification.COMMAND_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        raise SetupFailed(f"{source} could not be copied within {verification.COMMAND_SECONDS} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 def free_port() -> int:

@@ -35,7 +35,8 @@ def gather(
     """Everything the report of that day says. Same records, same ledger, same repository: same facts."""
     ledger, cap = treasury.statement, treasury.day_cap
     mine = _of_the_day(home, day, known, rehearsal)
-    layers, diffs = _layers(mine), _diffs(mine)
+    projects = _projects(mine)
+    layers, diffs = _layers(mine), _diffs(mine, projects)
     fenced = NO_SANDBOX not in layers
     by_task = _rows(ledger.by("task", file_day=day), f"{day}/")
     ended = max((r.state.since for r in mine), default=None) if schedule.over(mine) else None
@@ -47,7 +48,7 @@ def gather(
         reserved=sum(line.reserved for line in ledger.by("day", file_day=day)),
         by_model=_rows(ledger.by("model", file_day=day), ""), by_task=by_task,
         records=mine, diffs=diffs, audit=_audit(mine, daybook.close_day(home, day, mine, fenced)), layers=layers,
-        guarantee=treasury.guarantee(fenced), steering=_steering(mine, diffs),
+        guarantee=treasury.guarantee(fenced), steering=_steering(mine, projects, diffs),
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min(filter(None, map(_began, mine)), default=None),
         ended_at=ended, course=ledger.course(day),
@@ -103,27 +104,34 @@ def _rows(lines: Iterable[Line], prefix: str) -> tuple[SpendRow, ...]:
     )
 
 
-def _diffs(known: Iterable[Record]) -> dict[str, DiffStat]:
+def _projects(known: Iterable[Record]) -> dict[str, git.Repository]:
+    """The repositories of these tasks, each looked for once; what is none any more is left out."""
     found = {}
-    for record in known:
-        if record.base and record.commit:
-            try:
-                project = git.find(Path(record.project))
-                found[record.id] = workspace.Workspace(Path(record.id), project).diff_stat(record.base, record.commit)
-            except (git.NotARepository, git.GitError):
-                continue
+    for project in {record.project for record in known}:
+        with suppress(git.NotARepository):
+            found[project] = git.find(Path(project))
     return found
 
 
-def _steering(known: Iterable[Record], diffs: Mapping[str, DiffStat]) -> dict[str, tuple[Steering, ...]]:
+def _diffs(known: Iterable[Record], projects: Mapping[str, git.Repository]) -> dict[str, DiffStat]:
+    found = {}
+    for record in known:
+        if record.base and record.commit and record.project in projects:
+            place = workspace.Workspace(Path(record.id), projects[record.project])
+            with suppress(git.GitError):
+                found[record.id] = place.diff_stat(record.base, record.commit)
+    return found
+
+
+def _steering(
+    known: Iterable[Record], projects: Mapping[str, git.Repository], diffs: Mapping[str, DiffStat]
+) -> dict[str, tuple[Steering, ...]]:
     found = {}
     for record in known:
         if record.id in diffs and record.base and record.commit:
-            try:
-                project = git.find(Path(record.project))
-                found[record.id] = steering.changed(project, record.base, record.commit, diffs[record.id].paths)
-            except (git.NotARepository, git.GitError):
-                continue
+            project, paths = projects[record.project], diffs[record.id].paths
+            with suppress(git.GitError):
+                found[record.id] = steering.changed(project, record.base, record.commit, paths)
     return found
 
 

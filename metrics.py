@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -12,8 +12,10 @@ from dayshift import ledger_file
 from dayshift.booking import Admitted, Refused, Reservation, Spend, Waiting
 from dayshift.clock import rfc3339
 from dayshift.files import Unusable
+from dayshift.memoranda import Memoranda
 from dayshift.model import Usage
 from dayshift.money import Pico, shown
+from dayshift.transactions import Changes
 
 LARGEST = 2**62  #: the most one request may reserve, so that sums stay whole numbers for SQLite
 TOKENS = "input, output, cache_read, cache_write_5m, cache_write_1h, web_searches"
@@ -25,7 +27,8 @@ class Ledger:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._db = connection
-        self._together = False
+        self._changes = Changes(connection)
+        self.memoranda = Memoranda(connection, self._changes.change)  #: what is kept beside the money
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -57,34 +60,13 @@ class Ledger:
         """A whole copy for that day beside the ledger, made once; the last seven are kept."""
         return ledger_file.back_up(self._path, self._db, day)
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """All changes of the block become durable at its end, in one commit."""
-        with ledger_file.transaction(self._db):
-            self._together = True
-            try:
-                yield
-            finally:
-                self._together = False
+        return self._changes.together()
 
-    @contextmanager
-    def change(self) -> Iterator[None]:
+    def change(self) -> AbstractContextManager[None]:
         """All of the block or nothing of it; on disk at its end, or at that of the changes it is made together with."""
-        if not self._together:
-            with ledger_file.transaction(self._db):
-                yield
-            return
-        if not self._db.in_transaction:  # SQLite undoes it all by itself when it must, e.g. on a full disk
-            raise sqlite3.OperationalError("the changes it was to be made together with were undone")
-        self._db.execute("SAVEPOINT change")
-        try:
-            yield
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK TO change")
-                self._db.execute("RELEASE change")
-            raise
-        self._db.execute("RELEASE change")
+        return self._changes.change()
 
     # --- a request's life: open, then one of settled, estimated, void --------------------------------
 
@@ -261,67 +243,3 @@ class Ledger:
     def audit(self) -> list[str]:
         """Where the budgets do not equal the sum of their requests, in words; empty when all is well."""
         return ledger_file.imbalances(self._db)
-
-    # --- what must happen once ----------------------------------------------------------------------
-
-    def current_day(self, today: date) -> date:
-        """Today, or the last day seen if that is later: a clock set back does not open a spent day again."""
-        if (seen := self.mark("day")) and seen >= str(today):
-            return date.fromisoformat(seen)
-        with self.change():
-            self._db.execute(
-                "INSERT INTO mark (name, value) VALUES ('day', ?)"
-                " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
-                (str(today),),
-            )
-        return self.current_day(today)
-
-    def rewind(self, today: date) -> date | None:
-        """Count in that day again, after a clock that was ahead; the day counted in until now, or None if not later.
-
-        Nothing is reset: what a day's budget holds, it holds.
-        """
-        with self.change():
-            seen = self.mark("day")
-            if seen is None or seen <= str(today):
-                return None
-            self._db.execute("UPDATE mark SET value = ? WHERE name = 'day'", (str(today),))
-            return date.fromisoformat(seen)
-
-    def mark(self, name: str) -> str | None:
-        """What was once remembered under that name."""
-        row = self._db.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
-        return row[0] if row else None
-
-    def remember(self, name: str, value: str) -> str:
-        """Keep the value under that name, unless one is kept already; what is kept."""
-        with self.change():
-            self._db.execute("INSERT INTO mark (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
-        return self.mark(name) or value
-
-    def notify(self, name: str, text: str, now: datetime) -> bool:
-        """Keep something the person is to be told; True the first time for that name, ever."""
-        sql = "INSERT INTO notice (name, text, made_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        with self.change():
-            return self._db.execute(sql, (name, text, rfc3339(now))).rowcount == 1
-
-    def noticed(self, name: str) -> bool:
-        """Whether a notice of that name was ever kept."""
-        return self._db.execute("SELECT 1 FROM notice WHERE name = ?", (name,)).fetchone() is not None
-
-    def untold(self) -> list[tuple[str, str]]:
-        """Name and text of what the person was not told yet, oldest first."""
-        return self._db.execute("SELECT name, text FROM notice WHERE told_at IS NULL ORDER BY id").fetchall()
-
-    def told(self, name: str, now: datetime) -> None:
-        """The person was told."""
-        with self.change():
-            self._db.execute("UPDATE notice SET told_at = ? WHERE name = ?", (rfc3339(now), name))
-
-    def task_ended(self, file_day: date, task_id: str, outcome: str) -> None:
-        """Keep how a task ended, so that its cost can be compared with that of like tasks."""
-        with self.change():
-            self._db.execute(
-                "UPDATE task SET outcome = ? WHERE file_day = ? AND id = ? AND outcome IS NOT ?",
-                (outcome, str(file_day), task_id, outcome),
-            )

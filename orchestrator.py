@@ -1,19 +1,14 @@
 """The Orchestrator: one queue, one consumer, the only place where a task's state changes. And main()."""
 
-import asyncio
-import logging
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from dayshift import alerts, chronicle, decisions, fleet, intake, refusals, schedule, verification, visits
-from dayshift.alerts import Alert
-from dayshift.arrears import Unkept
+import corrections
+from dayshift import alerts, chronicle, decisions, fleet, intake, refusals, run_end, schedule, verification, visits
 from dayshift.clock import Clock, midnight
-from dayshift.conversation import Guidance, Question
+from dayshift.counterparts import Crew, Desk
 from dayshift.events import (
     Active,
     Answered,
@@ -43,72 +38,10 @@ from dayshift.events import (
 from dayshift.failpoints import passing
 from dayshift.limits import Limit
 from dayshift.model import Day, Exit, Record
-from dayshift.money import Pico
+from dayshift.obedience import Obedience
 from dayshift.reception import Reception
-from dayshift.reviewing import verdict
+from dayshift.shift import Shift
 from dayshift.states import Ending, Parked, ParkReason, Running, Verifying, Visit, Waiting
-
-log = logging.getLogger("dayshift")
-
-AGAIN_SECONDS = 1.0  #: until an event is handled once more whose records the disk did not take
-
-Commits = list[tuple[str, str]]
-
-
-class Crew(Protocol):
-    """The agents at work, as the Orchestrator needs them. None of these calls waits."""
-
-    def start(self, record: Record, starts_from: Commits) -> None:
-        """Launch the task's next run and see it through to its RunEnded."""
-
-    def adopt(self, record: Record) -> None:
-        """See a run through that an earlier daemon launched."""
-
-    def launched(self, record: Record) -> bool:
-        """Whether the record's present run was ever begun; if not, it never will be."""
-
-    def stop(self, task_id: str) -> None:
-        """End the task's run or verification."""
-
-    def verify(self, record: Record) -> None:
-        """Check the task's work, up to its Verified."""
-
-    def discard(self, record: Record) -> None:
-        """Take away everything a task of an earlier rehearsal or day left."""
-
-
-class Desk(Protocol):
-    """What the person sees, as the Orchestrator needs it."""
-
-    def save(self, record: Record, activity: str) -> None:
-        """Make the record durable and show the status. Unkept if the disk does not take it, as the next two."""
-
-    def put_by(self, record: Record) -> None:
-        """Keep the record of a day that its task goes on from, durable before the next day's takes its place."""
-
-    def keep_day(self, day: Day) -> None:
-        """Remember the day's cap and project for the next daemon."""
-
-    def ask(self, question: Question) -> None:
-        """Put the question to the person."""
-
-    def close_question(self, question: Question, after: Record) -> None:
-        """The question is answered or needs no answer any more; `after` is its task's record since then."""
-
-    def tell(self, alert: Alert, record: Record | None = None) -> None:
-        """Let the person know wherever they are; `record` is that of the alert's task."""
-
-    def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
-        """Answer a command that waits."""
-
-    def limited(self, limit: Limit) -> None:
-        """Tell the person that the provider serves nobody now, and until when."""
-
-    def waits(self, task_id: str) -> bool:
-        """Whether somebody is there to be let into that task's session."""
-
-    def say(self, text: str) -> None:
-        """Tell the person something that happened."""
 
 
 class Orchestrator:
@@ -122,17 +55,12 @@ class Orchestrator:
         self._clock, self._desk, self._new_session = clock, desk, new_session
         self._max_agents, self._halt_after, self._rehearsal = max_agents, halt_after, rehearsal
         self._hindrance = hindrance  #: why no agent may be started now, if so
-        self._obeyed: dict[str, str] = {}  #: what became of the order at hand, in words, task by task
-        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._timezone = timezone
+        self._shift = Shift(lambda: self.records.values(), desk.say)
         self._crew = crew(self)
         self._reception = Reception(desk, new_session)
-        self._ticking = False  #: whether a tick waits in the queue
-        self._stopping = False
-        self._draining = False
-        self._abandoned = False
-        self._told_over = False
+        self._obedience = Obedience(desk)
         self._told_limit: Limit | None = None
-        self._timezone = timezone
         self._elsewhere: Mapping[str, Record] = {}
         self._unreadable: Collection[str] = ()
         self._leaving: set[str] = set()  #: ids of tasks that are being cleared away
@@ -140,55 +68,19 @@ class Orchestrator:
         self.activity: dict[str, str] = {}
         self.day: Day | None = None
 
-    # --- the queue ---------------------------------------------------------------------------------
+    # --- its shift ---------------------------------------------------------------------------------
 
     def put(self, event: Event) -> None:
-        """Hand in an event; it is handled in order. Of ticks one stands for all that would come after it."""
-        if not (isinstance(event, Tick) and self._ticking):
-            self._ticking = self._ticking or isinstance(event, Tick)
-            self._queue.put_nowait(event)
+        """Hand in an event; it is handled in order."""
+        self._shift.put(event)
 
     async def run(self, once: bool) -> None:
         """Handle events until told to stop, or with `once` until every task has ended or rests on a budget."""
-        while not self._finished(once):
-            await self._see_to(await self._queue.get())
-            await asyncio.sleep(0)  # agents have their turn, however many events wait
-            if not once:
-                self._tell_when_over()
-
-    async def _see_to(self, event: Event) -> None:
-        """Handle the event, however often: what the disk did not take of its records is tried again until it does."""
-        kept = False
-        while not kept and not self._abandoned:
-            try:
-                self.handle(event)
-                kept = True
-            except Unkept:
-                await asyncio.sleep(AGAIN_SECONDS)
-
-    def _tell_when_over(self) -> None:
-        """Say once that the day is over and the program waits for another file."""
-        over = bool(self.records) and schedule.over(self.records.values())
-        if over and not self._told_over and not self._stopping:
-            self._desk.say("every task has ended or rests; `dayshift start FILE` hands over more, Ctrl-C ends")
-        self._told_over = over
-
-    def _finished(self, once: bool) -> bool:
-        if self._abandoned:
-            return True
-        if not self._queue.empty() or self._at_work():
-            return False
-        return self._stopping or (once and bool(self.records) and schedule.over(self.records.values()))
-
-    def _at_work(self) -> list[Record]:
-        """What still has a process; a verification that was stopped has none and is made anew by the next daemon."""
-        kinds = Running if self._stopping and not self._draining else Running | Verifying
-        return [record for record in self.records.values() if isinstance(record.state, kinds)]
+        await self._shift.run(self.handle, once)
 
     def abandon(self) -> None:
         """End now: runs that go on are left to their holders and taken up by the next daemon."""
-        self._abandoned = True
-        self.put(Tick())
+        self._shift.abandon()
 
     # --- the table ---------------------------------------------------------------------------------
 
@@ -202,14 +94,15 @@ class Orchestrator:
                 self._tick()
             case HandedIn(day, request):
                 self._take_in(day, request)
-            case Ordered(order, task_id, request):
-                self._obey(order, task_id, request)
+            case Ordered():
+                self._told_limit = None if event.order in (Order.resume, Order.retry) else self._told_limit
+                self._obey(self._obedience.ordered(event, self.records, now))
+            case Guided():
+                self._obey(self._obedience.guided(event, self.records))
             case Reviewed():
-                self._review(event)
+                self._obey(self._obedience.reviewed(event, self.records, now))
             case StopAsked(drain):
                 self._stop(drain)
-            case Guided(task_id, guidance, request):
-                self._guide(task_id, guidance, request)
             case Answered(answer) if answer.task_id in self.records:
                 self._become(decisions.answered(self.records[answer.task_id], answer, now))
             case AttachAsked():
@@ -256,7 +149,7 @@ class Orchestrator:
                 if isinstance(record.state, Running) and record.state.ending is Ending.parked:
                     self._crew.stop(record.id)  # it was left to end by itself, and does not
             case RunEnded():
-                self._run_ended(record, decisions.after_run(record, event, now), event.exit)
+                self._run_ended(record, run_end.after_run(record, event, now), event.exit)
             case Verified(_, checks):
                 told, summary = verification.told(checks), verification.summary(checks)
                 self._become(decisions.after_checks(record, event, told, summary, now))
@@ -311,8 +204,7 @@ class Orchestrator:
 
     def _tick(self) -> None:
         """Wake what may go on, give up what cannot, start what there is room for; nothing of it while stopping."""
-        self._ticking = False
-        if self._stopping:
+        if self._shift.stopping:
             return
         now = self._clock.now()
         today = midnight(now, self._timezone)
@@ -322,7 +214,7 @@ class Orchestrator:
             changed = schedule.awake(record, self.records, now, today) or schedule.hopeless(record, self.records, now)
             if changed:
                 self._become(changed)
-        slots = 0 if self._hindrance() else self._max_agents - len(self._at_work())
+        slots = 0 if self._hindrance() else self._max_agents - len(self._shift.at_work())
         for record in schedule.startable(self.records, slots, now):
             self._become(decisions.begun(record, self._new_session(), now))
 
@@ -368,42 +260,10 @@ class Orchestrator:
         if back:
             self.records[record.id] = record
 
-    def _obey(self, order: Order, task_id: str | None, request: str | None) -> None:
-        self._told_limit = None if order in (Order.resume, Order.retry) else self._told_limit
-        chosen = [self.records[task_id]] if task_id in self.records else []
-        if task_id is None:
-            chosen = [record for record in self.records.values() if not record.ended]
-        elif not chosen:
-            return self._desk.reply(request, [f"there is no task {task_id}; `status` lists them"], ok=False)
-        ok = True
-        for record in chosen:
-            outcome = decisions.obeyed(record, order, self._clock.now())
-            if isinstance(outcome, str):
-                self._obeyed.setdefault(record.id, outcome)  # else it is what came of it before the disk was full
-                ok = ok and task_id is None
-            else:
-                self._end(outcome)
-                self._obeyed[record.id] = f"{record.id}: {order}"
-        lines, self._obeyed = [*self._obeyed.values()], {}
-        return self._desk.reply(request, lines or [f"no task to {order}"], ok)
-
-    def _guide(self, task_id: str, guidance: Guidance, request: str | None) -> None:
-        known = self.records.get(task_id)
-        outcome = decisions.guided(known, guidance) if known else f"there is no task {task_id}; `status` lists them"
-        if isinstance(outcome, str):
-            return self._desk.reply(request, [outcome], ok=False)
-        self._become(outcome)
-        return self._desk.reply(request, [f"{task_id}: {decisions.when_heard(outcome)}"], ok=True)
-
-    def _review(self, event: Reviewed) -> None:
-        record = self.records.get(event.task_id)
-        if record is None:
-            return self._desk.reply(event.request, [f"there is no task {event.task_id} any more"], ok=False)
-        outcome = verdict.reviewed(record, event, self._clock.now())
-        if isinstance(outcome, str):
-            return self._desk.reply(event.request, [outcome], ok=False)
-        self._become(outcome)
-        return self._desk.reply(event.request, event.told, ok=True)
+    def _obey(self, outcomes: Iterable[Record]) -> None:
+        """Become what the person wants, one after the other; each is kept before the next is asked for."""
+        for record in outcomes:
+            self._end(record)
 
     def _make_way(self, wish: AttachAsked) -> None:
         """Let the person into a task's session: what works on it is ended, and the next tick opens it."""
@@ -416,13 +276,10 @@ class Orchestrator:
         return None
 
     def _stop(self, drain: bool) -> None:
-        for record in [] if drain else self._at_work():
+        for record in [] if drain else self._shift.at_work():
             self._become(decisions.ending(record, Ending.parked, "the program was stopped", ParkReason.stop))
             self._crew.stop(record.id)
-        # Who was told to end at once drains no more: what is being checked was stopped already.
-        self._draining = drain and (self._draining or not self._stopping)
-        self._stopping = True
-        self.put(Tick())
+        self._shift.stop(drain)
 
     def _count_blocked(self, record: Record) -> None:
         if decisions.halt_due(record, self._halt_after):
@@ -469,7 +326,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns its exit code."""
     from dayshift import commandline
 
-    return commandline.run(arguments, commandline.Parts(serve=_serve, reprice=_reprice, rewind=_rewind))
+    parts = commandline.Parts(serve=_serve, reprice=corrections.reprice, rewind=corrections.rewind)
+    return commandline.run(arguments, parts)
 
 
 def _serve(*given: Any) -> int:
@@ -477,31 +335,6 @@ def _serve(*given: Any) -> int:
     import service
 
     return service.serve(Orchestrator, *given)
-
-
-def _reprice(path: Path, costs: Sequence[tuple[int, Pico, str]]) -> int:
-    """Book other costs for settled requests, all of them or, after a crash, none; how many were booked."""
-    from metrics import Ledger
-
-    ledger = Ledger.open(path)
-    try:
-        ledger.verify()
-        with ledger.together():
-            return sum(ledger.reprice(*each) for each in costs)
-    finally:
-        ledger.close()
-
-
-def _rewind(path: Path, today: date) -> date | None:
-    """Let requests count in that day again; the later day they counted in, None if there was none."""
-    from metrics import Ledger
-
-    ledger = Ledger.open(path)
-    try:
-        ledger.verify()
-        return ledger.rewind(today)
-    finally:
-        ledger.close()
 
 
 if __name__ == "__main__":

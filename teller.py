@@ -27,16 +27,16 @@ class Teller:
 
     async def tell(self, notice: Notice) -> None:
         """Keep a notice for the person, unless one of its name was kept before."""
-        if not self._books.noticed(notice.name):
+        if not self._books.memoranda.noticed(notice.name):
             now = self._clock.now()
-            await self._writer.write(lambda ledger: ledger.notify(notice.name, notice.text, now))
+            await self._writer.write(lambda ledger: ledger.memoranda.notify(notice.name, notice.text, now))
 
     async def say(self, tell: Callable[[Notice], None]) -> None:
         """Tell what was kept and not told yet."""
-        for name, text in self._books.untold():
+        for name, text in self._books.memoranda.untold():
             tell(Notice(name, text))
             now = self._clock.now()
-            await self._writer.write(lambda ledger: ledger.told(name, now))  # noqa: B023 - awaited here
+            await self._writer.write(lambda ledger: ledger.memoranda.told(name, now))  # noqa: B023 - awaited here
 
     async def take_stock(self, windows: Mapping[str, Pico | None], elsewhere: Mapping[str, Pico], today: date) -> None:
         """Tell of every share and milestone that is reached in these budgets."""

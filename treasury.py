@@ -157,7 +157,7 @@ class Treasury:
         weeks = [week for week in self.statement.periods("week") if week < now[0]]
         months = [month for month in self.statement.periods("month") if month < now[1]]
         for past in (*weeks[-1:], *months):
-            if not self._books.noticed(recap.name(past)):
+            if not self._books.memoranda.noticed(recap.name(past)):
                 if self._is_open(Period.parse(past)):
                     return
                 await self._recap(past, today)
@@ -184,7 +184,7 @@ class Treasury:
 
         def keep(ledger: Ledger) -> None:
             for each in due:
-                ledger.task_ended(*each)
+                ledger.memoranda.task_ended(*each)
 
         if due:
             await self._writer.write(keep)

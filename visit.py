@@ -6,11 +6,12 @@ from pathlib import Path
 
 from agent import Agent
 from dayshift import claude_code, files
-from dayshift.events import Opened
+from dayshift.aftermath import Aftermath
+from dayshift.events import Active, Opened
 from dayshift.evidence import Finding
 from dayshift.model import Exit
+from dayshift.outfit import SetupFailed
 from dayshift.spool import MARK, Ended
-from enclosure import SetupFailed
 
 NO_END = 365 * 86400.0  #: seconds; the person stays as long as they like
 LONGEST_PROMPT = 100_000  #: bytes; no argument of a command may be much longer
@@ -23,7 +24,9 @@ class Visited(Agent):
     async def launch(self, base: str, model: str, prompt: str, seconds: float, max_output_tokens: int) -> None:
         """Make everything ready and tell whoever waits; the terminal comes with them. Else SetupFailed."""
         await Agent.launch(self, base, model, prompt, seconds, max_output_tokens)
-        self._show("attached: the person is let into the session")
+        said = "attached: the person is let into the session"
+        self.log(said)
+        self.around.put(Active(self.record.id, said))
         self.around.put(Opened(self.record.id))
 
     def _begin(self, model: str, prompt: str, seconds: float, max_output_tokens: int) -> None:
@@ -68,6 +71,7 @@ class Visited(Agent):
         """None of it counts towards the task's time."""
         return 0.0
 
-    def _exit(self, ended: Ended, found: tuple[Finding, ...], audited: bool) -> Exit:
+    def _exit(self, after: Aftermath, found: tuple[Finding, ...], audited: bool) -> Exit:
+        ended = after.ended
         self.log(f"attached no more: {ended.how}{f', it {ended.why}' if ended.why else ''}")
         return Exit(self.record.runs, ended.code, how=ended.how, error=ended.why, findings=found, audited=audited)

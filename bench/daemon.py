@@ -18,7 +18,7 @@ from uuid import uuid4
 import psutil
 import yaml
 
-from dayshift import claude_code, script
+from dayshift import claude_binary, claude_code, written_turns
 from dayshift.home import Home
 from dayshift.rehearsal import Rehearsal
 
@@ -114,7 +114,7 @@ async def _marked(process: asyncio.subprocess.Process) -> AsyncIterator[float]:
 
 async def first_requests(place: Place, runs: int) -> None:
     """Both in turns, so that whatever else the machine does meets each of them alike."""
-    place.server.play("first", script.parse_turns([{"text": "Done."}]), {})
+    place.server.play("first", written_turns.parse_turns([{"text": "Done."}]), {})
     alone, stages = [], []
     for number in range(runs):
         alone.append(await bare(place))
@@ -134,7 +134,7 @@ async def first_requests(place: Place, runs: int) -> None:
 async def many(place: Place) -> None:
     """The daemon's CPU and memory while twenty agents work."""
     turns = [{"text": "I look.", "bash": "ls", "delay": DELAY}] * TURNS
-    place.server.play("many", script.parse_turns([*turns, {"text": "Done."}]), {})
+    place.server.play("many", written_turns.parse_turns([*turns, {"text": "Done."}]), {})
     before = len(place.server.bill)
     process = await place.run(place.start("many", AGENTS), "many")
     began, drain = time.perf_counter(), asyncio.create_task(process.communicate())
@@ -168,7 +168,7 @@ async def _watched(daemon: psutil.Process, drain: asyncio.Task[Any]) -> tuple[fl
 @asynccontextmanager
 async def laid_out() -> AsyncIterator[Place]:
     """The place to measure in, with a scripted model."""
-    cli = claude_code.bundled()
+    cli = claude_binary.bundled()
     if cli is None:
         raise SystemExit("the CLI is not installed: pip install 'dayshift[cli]'")
     server = Rehearsal()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from bench.daemon import LOOK_AGAIN_SECONDS, MODEL, Place, laid_out
-from dayshift import claude_code, files, script
+from dayshift import claude_code, files, written_turns
 from dayshift.home import Home
 from tests.bot_api import BotApi
 
@@ -92,7 +92,7 @@ Stages = dict[str, list[float]]  #: seconds of each, an entry for each question
 
 async def asked_and_answered(place: Place, person: Person, home: Home, questions: int) -> tuple[Stages, Stages]:
     """One task that asks again and again: how long its questions take on their way, and how long the replies."""
-    place.server.play("dialogue", script.parse_turns([*map(_asks, range(questions)), {"text": "Done."}]), {})
+    place.server.play("dialogue", written_turns.parse_turns([*map(_asks, range(questions)), {"text": "Done."}]), {})
     out: Stages = {}
     back: Stages = {}
     daemon = await _started(place, person, home)
@@ -159,7 +159,7 @@ def _record(path: Path) -> Mapping[str, Any]:
 
 async def resumed(place: Place, runs: int) -> list[float]:
     """Seconds from the start of the bare CLI, with a session that it resumes, to its first request."""
-    place.server.play("first", script.parse_turns([{"text": "Done."}]), {})
+    place.server.play("first", written_turns.parse_turns([{"text": "Done."}]), {})
     session, taken = str(uuid4()), []
     for number in range(runs + 1):
         words = claude_code.command(place.cli, session, number > 0, MODEL, ["Bash"], [])

@@ -21,17 +21,17 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, TCPConnector, UnixConnector, web
+from aiohttp import ClientSession, TCPConnector, UnixConnector
 
 from admission import Admission
 from almanac import Almanac
+from bench.pretenders import provider
 from dayshift.budgets import Subject
 from dayshift.clock import SystemClock
 from dayshift.exchange import Upstream
 from dayshift.gateway import Gateway
 from dayshift.model import Record, Task
 from dayshift.prices import load_prices
-from dayshift.rehearsal import events
 from dayshift.settings import Budget
 from dayshift.states import Queued
 from group_commit import GroupCommit
@@ -51,29 +51,7 @@ USAGE = {
 WORDS = [{"type": "text", "text": "A sentence of an answer that has some forty characters or more. " * 20}]
 ANSWER: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "model": MODEL, "content": WORDS}
 ANSWER |= {"stop_reason": "end_turn", "usage": USAGE}
-STREAM = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in events(ANSWER)]
 SYSTEM = "About as many words as the CLI sends along with its first request. " * 700
-
-
-async def answer(request: web.BaseRequest) -> web.StreamResponse:
-    """The vendor's answer, streamed if that was asked for."""
-    if not json.loads(await request.read())["stream"]:
-        return web.json_response(ANSWER, headers={"request-id": "req_1"})
-    response = web.StreamResponse(headers={"content-type": "text/event-stream", "request-id": "req_1"})
-    await response.prepare(request)
-    for event in STREAM:
-        await response.write(event)
-    return response
-
-
-@asynccontextmanager
-async def upstream() -> AsyncIterator[str]:
-    """The vendor, at the address given."""
-    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
 
 
 async def no_hook(task_id: str, call: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +85,7 @@ def serve(parent: Connection, kind: str, *given: Any) -> None:
     """One of the two in a process of its own: tell the parent where, go on until it says so."""
 
     async def run() -> None:
-        place = upstream() if kind == "upstream" else gateway(*given)
+        place = provider(ANSWER) if kind == "upstream" else gateway(*given)
         async with place as where:
             parent.send(where)
             await asyncio.to_thread(parent.recv)

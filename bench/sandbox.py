@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dayshift import claude_code
+from dayshift import claude_binary, claude_calls, claude_code
 from dayshift.guard.judge import judge
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import shipped_config
@@ -81,7 +81,7 @@ def tool_calls(trial: Trial, runs: int) -> None:
 
     async def guard(_: str, call: dict[str, Any]) -> dict[str, Any]:
         verdict = judge(str(call.get("tool_name")), call["tool_input"], policy)
-        return claude_code.allow() if verdict.allowed else claude_code.deny(verdict.reason)
+        return claude_calls.allow() if verdict.allowed else claude_calls.deny(verdict.reason)
 
     def run(settings: dict[str, Any], calls: int) -> float:
         managed.write_text(json.dumps(settings))
@@ -115,7 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     runs = parser.parse_args().runs
-    cli = claude_code.bundled()
+    cli = claude_binary.bundled()
     if cli is None:
         raise SystemExit("the CLI is not installed: pip install 'dayshift[cli]'")
     with tempfile.TemporaryDirectory(prefix="dayshift-bench-") as folder:

@@ -11,155 +11,38 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psutil
-from aiohttp import ClientSession, UnixConnector, web
 
+from bench.pretenders import ANSWER, WORDS, Agents, ToldClock, provider
 from daemon import Daemon
-from dayshift import claude_code, files, git, inbox, questions, records, toolchain, workspace
-from dayshift.attempts import Blocked
-from dayshift.conversation import Ask
-from dayshift.events import Active, Denied, Prepared, RunEnded, Verified
-from dayshift.evidence import Check
+from dayshift import claude_binary, files, git, inbox, questions, records, toolchain, workspace
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home, shipped_config
-from dayshift.model import Day, Exit, Record, Task
+from dayshift.model import Day, Record, Task
 from dayshift.preparation import Preparation
 from dayshift.prices import load_prices
 from dayshift.settings import Budget, Settings
 from dayshift.states import Done, Waiting
-from orchestrator import Commits, Orchestrator
+from orchestrator import Orchestrator
 
 BEGIN = datetime(2026, 11, 16, 8, tzinfo=UTC)
-MODEL = "claude-sonnet-5-5"
 AT_ONCE = 6
-TURNS = 3
-WORDS = "words of an agent about what it did and why, as they are. " * 30
-TOOL = {"name": "Bash", "input_schema": {"type": "object"}}
-SAID = [{"type": "text", "text": WORDS}]
-USED = {"input_tokens": 900, "output_tokens": 400}
-ANSWER = {"id": "msg_1", "type": "message", "role": "assistant", "model": MODEL, "stop_reason": "end_turn",
-          "content": SAID, "usage": USED}  # fmt: skip
 WEEK = 7
 PATIENCE = 120.0  #: seconds for a day's tasks to come to their end
-
-
-class ToldClock:
-    """Time goes on as ever, from a moment that is told."""
-
-    def __init__(self) -> None:
-        self._ahead = BEGIN - datetime.now(UTC)
-
-    def now(self) -> datetime:
-        """The moment it is."""
-        return datetime.now(UTC) + self._ahead
-
-    def monotonic(self) -> float:
-        """Seconds, of this machine."""
-        return time.monotonic()
-
-    def go_to(self, moment: datetime) -> None:
-        """From here on it is that moment."""
-        self._ahead = moment - datetime.now(UTC)
-
-
-@dataclass
-class Agents:
-    """The stand-ins for agents: what a crew does, without processes and worktrees."""
-
-    daemon: "Home"
-    gateway: Any
-    put: Any
-    base: str
-    leak: list[bytes] | None  #: to see that a leak is seen
-    _work: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
-
-    def start(self, record: Record, starts_from: Commits) -> None:
-        """Work, and come to an end; the first run of some asks, that of others fails."""
-        self._begin(self._run(record))
-
-    def verify(self, record: Record) -> None:
-        """All is well."""
-        self._begin(self._verify(record))
-
-    def launched(self, record: Record) -> bool:
-        """Nothing is."""
-        return False
-
-    def adopt(self, record: Record) -> None:
-        """There is nothing to adopt."""
-
-    def discard(self, record: Record) -> None:
-        """There is nothing to discard."""
-
-    def stop(self, task_id: str) -> None:
-        """They stop by themselves."""
-
-    def touch(self, task_id: str) -> None:
-        """As an agent."""
-
-    begun = note = lambda self, *words: None
-
-    async def close(self) -> None:
-        """Let everybody end."""
-        await asyncio.gather(*self._work)
-
-    async def _run(self, record: Record) -> None:
-        number = int(record.id.rpartition("-")[2])
-        self.put(Prepared(record.id, record.runs, self.base, ("user", "network", "mounts")))
-        socket = self.daemon.sockets() / record.id / "gateway.sock"
-        await self.gateway.open(record.id, socket)
-        async with ClientSession(connector=UnixConnector(str(socket)), base_url="http://gateway") as session:
-            for turn in range(TURNS):
-                await self._turn(session, record, turn)
-        await self.gateway.close_task(record.id)
-        files.remove_tree(socket.parent)
-        if number % 7 == 0:
-            self.put(Denied(record.id, Blocked(record.created_at, "Bash", f"git push {WORDS}", "git-network", "no")))
-        if self.leak is not None:
-            self.leak.append(os.urandom(100_000))
-        self.put(RunEnded(record.id, self._exit(record, number), 60.0, self.base))
-
-    def _exit(self, record: Record, number: int) -> Exit:
-        if number % 10 == 0 and record.runs == 1:
-            return Exit(record.runs, 0, asked=Ask("Which page size?", ("20", "50")), finished=True, audited=True)
-        if number % 15 == 0:
-            return Exit(record.runs, 1, error=WORDS, audited=True, steps=3)
-        return Exit(record.runs, 0, finished=True, text=WORDS, audited=True, steps=TURNS)
-
-    async def _turn(self, session: ClientSession, record: Record, turn: int) -> None:
-        talk = [{"role": "user", "content": WORDS * 20}]
-        body = {"model": MODEL, "max_tokens": 1000, "messages": talk, "tools": [TOOL]}
-        async with session.post("/v1/messages", json=body) as answer:
-            assert answer.status == web.HTTPOk.status_code, await answer.text()
-            await answer.read()
-        call = {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {"command": f"ls {turn}"},
-                "tool_use_id": f"toolu_{record.id}_{turn}"}  # fmt: skip
-        async with session.post(claude_code.HOOK_PATH, json=call) as answer:
-            assert answer.status == web.HTTPOk.status_code
-        self.put(Active(record.id, f"turn {turn}"))
-
-    async def _verify(self, record: Record) -> None:
-        self.put(Verified(record.id, (Check("validate", "make test", 0, WORDS),)))
 
 
 class Week:
     """One home and its daemon, to which days are handed in."""
 
     def __init__(self, folder: Path, upstream: str, leak: bool = False) -> None:
-        self.home, self.project, self.clock = Home(folder / "home"), folder / "project", ToldClock()
+        self.home, self.project, self.clock = Home(folder / "home"), folder / "project", ToldClock(BEGIN)
         self.home.make_folders()
         self.project.mkdir(exist_ok=True)
         for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "Begin"]):
@@ -167,7 +50,7 @@ class Week:
         settings = Settings(max_agents=AT_ONCE, budget=Budget(daily_usd=Decimal(1000)), project=str(self.project))
         prepared = Preparation(
             home=self.home, settings=settings, policy=load_policy(shipped_config() / "policy.yaml"),
-            prices=load_prices({}, BEGIN.date()), cli=claude_code.Cli(Path("/bin/true"), (9,)),
+            prices=load_prices({}, BEGIN.date()), cli=claude_binary.Cli(Path("/bin/true"), (9,)),
             tools=toolchain.detect("/usr/bin:/bin", folder), credential={"x-api-key": "none"}, upstream=upstream,
             provider="stand-in", subscription=False, environment={"HOME": str(folder)}, rehearsal=False,
         )  # fmt: skip
@@ -179,7 +62,7 @@ class Week:
 
             def _make_crew(self, orchestrator: Orchestrator) -> Any:
                 super()._make_crew(orchestrator)
-                self._crew: Any = Agents(home, self._gateway, orchestrator.put, base, leaked)
+                self._crew: Any = Agents(home, self._gatehouse.gateway, orchestrator.put, base, leaked)
                 return self._crew
 
         self.daemon = Staffed(Orchestrator, prepared, lambda text: None, self.clock)
@@ -240,23 +123,6 @@ def _someone(folder: Path) -> dict[str, str]:
     return {"PATH": os.defpath, "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", **who}
 
 
-@asynccontextmanager
-async def model() -> AsyncIterator[str]:
-    """A provider with one answer."""
-
-    async def say(request: web.Request) -> web.Response:
-        await request.read()
-        return web.json_response(ANSWER)
-
-    app = web.Application(client_max_size=1 << 25)
-    app.router.add_post("/v1/messages", say)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
-
-
 # --- what is measured ----------------------------------------------------------------------------------
 
 
@@ -298,7 +164,7 @@ async def lived(
     tell: Callable[[Sample], None] = lambda taken: None,
 ) -> list[Sample]:  # fmt: skip
     """A daemon's days, each with its share of the tasks, and a sample after each."""
-    async with model() as upstream:
+    async with provider(ANSWER) as upstream:
         week = Week(folder, upstream, leak)
         life, samples = asyncio.create_task(week.daemon.run(None, once=False)), []
         await asyncio.sleep(0.5)
@@ -316,7 +182,7 @@ async def lived(
 async def idle(ended: int, seconds: float) -> None:
     """What a daemon takes to start, and then to do nothing, in a home in which so many tasks have ended."""
     with tempfile.TemporaryDirectory() as name:
-        async with model() as upstream:
+        async with provider(ANSWER) as upstream:
             week = Week(Path(name), upstream)
             for number in range(ended):
                 task = Task(f"task-{number}", f"Task {number}", WORDS, "sonnet")

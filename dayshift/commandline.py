@@ -63,7 +63,7 @@ COMMANDS = {
 class Parts:
     """What the commands need from beside the package; handed in, so that the package stands on its own."""
 
-    serve: Callable[..., int]  #: (Preparation, Day | None, once, announce) → exit code; runs the daemon
+    serve: Callable[..., int]  #: (Preparation, Day | None, once, announce, owned) → exit code; runs the daemon
     reprice: Callable[[Path, Sequence[tuple[int, Pico, str]]], int]  #: (ledger, (request, cost, price)) → how many
     rewind: Callable[[Path, date], date | None]  #: (ledger, today) → the day counted in until now
 

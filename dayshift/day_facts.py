@@ -59,7 +59,7 @@ class Overlap:
     other: str
     path: str
     lines: str  #: in words, such as `10-14`; empty for a whole file, such as one that is not text
-    clash: bool  #: git cannot merge the two by itself
+    clash: bool | None  #: git cannot merge the two by itself; None if it was not asked, since there are so many
 
     @property
     def place(self) -> str:

@@ -1,6 +1,6 @@
 """The smallest request a task begins with, and the caps that not even it would fit.
 
-Joins hold, messages and prices for the most it can cost, settings for the caps a person set.
+Joins hold, request_bounds and prices for the most it can cost, settings for the caps a person set.
 """
 
 import json
@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from dayshift import hold
 from dayshift.documents import Place
 from dayshift.hold import longest_answer
-from dayshift.messages import SLACK, RequestFacts
 from dayshift.model import Day
 from dayshift.money import PICO_PER_USD, Pico, from_usd, shown
 from dayshift.prices import Prices
+from dayshift.request_bounds import SLACK, RequestFacts
 from dayshift.settings import Budget, Settings
 
 #: Bytes of the first request of Claude Code 2.1.329 besides the instructions, and what each tool adds to it; measured,

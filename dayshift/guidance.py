@@ -3,14 +3,14 @@
 A run is told with its prompt, or with the answer to its next tool call. Whether that arrived is seen on the wire: the
 words are marked with their number, and a request of the agent that carries both was served. What a request does not
 carry that follows the telling was lost on the way, and is told again; so is an answer that a hook gave in vain. So this
-joins the headers of claude_code and deferral.
+joins the marks of claude_calls and deferral.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dayshift import claude_code, deferral
+from dayshift import claude_calls, deferral
 from dayshift.conversation import Guidance
 from dayshift.events import Event, Heard, Reached
 from dayshift.markdown import clean
@@ -89,7 +89,7 @@ class Delivery:
 
     def beside(self, task_id: str, call: Mapping[str, Any]) -> str:
         """What to tell the agent beside the answer to this tool call; a subagent is told nothing."""
-        if claude_code.SUBAGENT in call:
+        if claude_calls.SUBAGENT in call:
             return ""
         waiting = self._untold(task_id)
         self._told[task_id] |= waiting.keys()
@@ -115,7 +115,7 @@ class Delivery:
         """Look at a request of the agent that goes out now; to be called once it was served."""
         record = self._record(task_id)
         told, answer = self._told_in(record) - self._heard.get(task_id, set()), record.unheard_answer
-        if not (told or answer) or headers.get(claude_code.AGENT_HEADER) or WITH_TOOLS not in body:
+        if not (told or answer) or headers.get(claude_calls.AGENT_HEADER) or WITH_TOOLS not in body:
             return lambda: None
         carried = frozenset(
             number for number, each in record.unheard.items() if number in told and _is_in(body, number, each)

@@ -1,14 +1,14 @@
 """What is held for a request while it is under way: the most it can cost or, paced, what it has come to so far.
 
-It joins the messages, for what bounds a request, and the prices.
+It joins request_bounds, for what bounds a request, and the prices.
 """
 
 from dataclasses import dataclass, replace
 from datetime import date
 
-from dayshift.messages import SLACK, RequestFacts
 from dayshift.money import Pico
 from dayshift.prices import Prices
+from dayshift.request_bounds import SLACK, RequestFacts
 
 SHARE_FOR_OUTPUT = 4  #: one answer may claim a quarter of the headroom, so that a task gets several turns
 FEWEST_OUTPUT_TOKENS = 1024

@@ -11,6 +11,7 @@ from dayshift.files import private_folder, private_place
 
 INSTALLATION = Path(__file__).resolve().parent.parent
 SHARED = Path(sys.prefix, "share", "dayshift")  #: where an installed package has its data files
+OWN_LOGS = ("daemon", "start")  #: `agent_logs/<name>.log` that are the program's own, so that no task may be called so
 
 
 def shipped_config() -> Path:
@@ -126,9 +127,18 @@ class Home:
         return self.own / "daemon.json"
 
     @property
-    def day_facts(self) -> Path:
-        """What the day file said for all its tasks."""
-        return self.own / "day.json"
+    def outset(self) -> Path:
+        """Locked by a start that proves the machine, until its daemon owns the home; it says who that is."""
+        return self.own / "outset"
+
+    @property
+    def days_at_hand(self) -> tuple[Path, Path]:
+        """What was kept of the real day and of the rehearsal."""
+        return self.day_facts(rehearsal=False), self.day_facts(rehearsal=True)
+
+    def day_facts(self, rehearsal: bool) -> Path:
+        """What the day file said for all its tasks; a rehearsal's must not take the place of a real day's cap."""
+        return self.own / ("rehearsal-day.json" if rehearsal else "day.json")
 
     @property
     def plan_windows(self) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 from dayshift.failpoints import passing
 from dayshift.files import Unusable, sync_folder
 from dayshift.money import shown
+from dayshift.transactions import transaction
 
 BACKUPS_KEPT = 7
 PATIENCE = 20.0  #: seconds a writer waits for another
@@ -130,21 +131,6 @@ def _refuse_emptied(path: Path) -> None:
     """A ledger never becomes an empty file by itself; to take it for a new one would let every cap begin anew."""
     if path.is_file() and not path.stat().st_size and backups(path):
         raise Unusable(f"{path}: the file is empty{cure(path)}")
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block or nothing of it, alone among writers, on disk at its end."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        passing("transaction.made")
-        connection.execute("COMMIT")
-        passing("transaction.committed")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:

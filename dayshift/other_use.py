@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from dayshift.bill import Billed, merged
 from dayshift.files import Unusable
-from dayshift.ledger_file import PATIENCE, WEEK, transaction
+from dayshift.ledger_file import PATIENCE, WEEK
 from dayshift.model import Tokens
 from dayshift.money import Pico
+from dayshift.transactions import transaction
 from dayshift.transcripts import Mark
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Literal, Self
 from dayshift import sqlite_file
 from dayshift.alerts import Alert, Kind
 from dayshift.clock import rfc3339
-from dayshift.ledger_file import transaction
 from dayshift.sqlite_file import Layout, explained
+from dayshift.transactions import transaction
 
 SCHEMA = (
     "CREATE TABLE alert (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, content TEXT)",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dayshift import channels, claude_code, mounts, namespaces, toolchain
+from dayshift import channels, claude_binary, mounts, namespaces, toolchain
 from dayshift.guard.examples import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
@@ -45,7 +45,7 @@ class Preparation:
     settings: Settings
     policy: Policy
     prices: Prices
-    cli: claude_code.Cli
+    cli: claude_binary.Cli
     tools: toolchain.Toolchain
     credential: Mapping[str, str]  #: headers with the real key; only the daemon ever holds it
     upstream: str
@@ -107,10 +107,10 @@ def _credential(environment: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     return {}, False
 
 
-def _cli(settings: Settings, rehearsal: bool, missing: list[str]) -> claude_code.Cli | None:
+def _cli(settings: Settings, rehearsal: bool, missing: list[str]) -> claude_binary.Cli | None:
     try:
-        return claude_code.locate(settings.agent.cli, pinned_only=rehearsal and claude_code.bundled() is not None)
-    except claude_code.NoCli as error:
+        return claude_binary.locate(settings.agent.cli, pinned_only=rehearsal and claude_binary.bundled() is not None)
+    except claude_binary.NoCli as error:
         missing.append(str(error))
         return None
 

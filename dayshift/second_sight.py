@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dayshift import claude_code
+from dayshift import claude_calls
 from dayshift.attempts import Bypass, Verdict
 from dayshift.clock import Clock, SystemClock
 from dayshift.events import Bypassed, Event
@@ -65,7 +65,7 @@ class SecondSight:
     def watch(self, task_id: str, body: bytes, headers: Mapping[str, str]) -> "Watch":
         """Look at a request, then at the answer to it."""
         self._heard(task_id, body)
-        return Watch(self, task_id, body, subagent=bool(headers.get(claude_code.AGENT_HEADER)))
+        return Watch(self, task_id, body, subagent=bool(headers.get(claude_calls.AGENT_HEADER)))
 
     def saw(self, task_id: str, call: ToolCall, offered: Callable[[], frozenset[str]]) -> None:
         """A call passed on the wire; `offered` are the tools of its request."""
@@ -111,7 +111,7 @@ class SecondSight:
                 self._tell(task_id, seen, "was run without leave of the hook")
 
     def _tell(self, task_id: str, seen: _Seen, how: str) -> None:
-        command = claude_code.subject(seen.call.input)
+        command = claude_calls.subject(seen.call.input)
         self._note(task_id, f"THE GUARD WAS BYPASSED: {seen.call.name}: {command} [{seen.verdict.rule}] {how}")
         self._put(Bypassed(task_id, Bypass(self._clock.now(), seen.call.name, command, seen.verdict.rule, how)))
 
@@ -150,7 +150,7 @@ def blind() -> SecondSight:
 
 def _never_ran(result: Mapping[str, Any]) -> bool:
     """Whether the CLI itself says so: it wraps its own errors, and a command's output begins otherwise."""
-    own = (claude_code.OWN_ERROR, claude_code.NOT_WANTED)
+    own = (claude_calls.OWN_ERROR, claude_calls.NOT_WANTED)
     return result.get("is_error") is True and _text(result.get("content")).startswith(own)
 
 

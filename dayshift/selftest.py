@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dayshift import audit, claude_code, namespaces, syscalls
+from dayshift import audit, claude_calls, namespaces, syscalls
 from dayshift.attempts import Verdict
 from dayshift.clock import SystemClock
 from dayshift.events import Bypassed, Event
@@ -115,7 +115,7 @@ async def _guard(trial: Trial) -> list[Layer]:
         asked.append(str(call.get("tool_input")))
         if "failed" in asked[-1]:
             raise RuntimeError("the guard fails, on purpose")
-        return claude_code.deny("self-test") if "denied" in asked[-1] else claude_code.allow()
+        return claude_calls.deny("self-test") if "denied" in asked[-1] else claude_calls.allow()
 
     turns: list[dict[str, Any]] = [{"bash": command} for command in COMMANDS]
     sight = SecondSight(judge, lambda *entry: None, seen.append, SystemClock())

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from dayshift import documents
+from dayshift import document_shape, document_yaml, documents
 from dayshift.alerts import Kind
 from dayshift.documents import BadDocument, Problem
 from dayshift.home import Home
@@ -241,7 +241,7 @@ def _sources(home: Home, environment: Mapping[str, str]) -> Iterator[Callable[[]
 def _from_file(path: Path) -> dict[str, Any]:
     if not (path.exists() or path.is_symlink()):
         return {}
-    data, lines = documents.load(path)
+    data, lines = document_yaml.load(path)
     if isinstance(data, dict) and isinstance(data.get("notify"), list):  # the short form: channels and nothing else
         data["notify"] = {"channels": data["notify"]}
         lines |= {("notify", "channels", *place[1:]): line for place, line in lines.items() if place[:1] == ("notify",)}
@@ -253,7 +253,7 @@ def _from_variable(name: str, text: str) -> dict[str, Any]:
     places = variables()
     if name not in places:
         raise BadDocument([Problem(name, 0, "", f"is no setting; {documents.suggestion(name, places)}")])
-    data = documents.parse(text, name)[0] if text == "null" or text.startswith(("[", "{")) else text
+    data = document_yaml.parse(text, name)[0] if text == "null" or text.startswith(("[", "{")) else text
     for key in reversed(places[name]):
         data = {key: data}
     return _checked(data, {}, name)
@@ -272,7 +272,7 @@ def variables() -> dict[str, tuple[str, ...]]:
 
 def _checked(data: Any, lines: documents.Lines, file: str) -> dict[str, Any]:
     """The data as it was written, once it is known to be good."""
-    documents.validate(Settings, data, lines, file)
+    document_shape.validate(Settings, data, lines, file)
     good: dict[str, Any] = data
     return good
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dayshift.files import Unusable
-from dayshift.ledger_file import transaction
+from dayshift.transactions import transaction
 
 PATIENCE = 5.0  #: seconds to wait for another process that has the file
 

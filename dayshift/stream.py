@@ -15,7 +15,7 @@ class Stream:
     def __init__(self, path: Path, offset: int | None, look: int = LOOK) -> None:
         """From that offset on, no more than `look` bytes at a time; without an offset from where the file ends now."""
         self._look = look
-        self._path, self._offset = path, _size(path) if offset is None else offset
+        self.path, self._offset = path, _size(path) if offset is None else offset
         self._parts: list[bytes] = []  # of the line that is not whole yet
         self._held = 0  # bytes of it
         self._passing_over = False
@@ -28,7 +28,7 @@ class Stream:
         end also what stands without a newline."""
         whole, self._unsaid = self._unsaid, []
         try:
-            with self._path.open("rb", buffering=0) as file:
+            with self.path.open("rb", buffering=0) as file:
                 self._keep_within(os.fstat(file.fileno()).st_size)
                 self._take_in(file, whole)
         except FileNotFoundError:
@@ -63,7 +63,7 @@ class Stream:
     def _keep_within(self, size: int) -> None:
         """Somebody cut the file short: what stands there now was read, or was before this run; the rest is gone."""
         if size < self._offset:
-            self.troubles.append(f"{self._path.name} became shorter: what was not read yet is lost")
+            self.troubles.append(f"{self.path.name} became shorter: what was not read yet is lost")
             self._offset, self._passing_over = size, False
             self._drop()
 
@@ -75,7 +75,7 @@ class Stream:
         if self._held > LONGEST_LINE:
             begin = self._offset - self._held
             self.troubles.append(
-                f"a line of {self._path.name} is longer than {LONGEST_LINE >> 20} MiB and is passed over; "
+                f"a line of {self.path.name} is longer than {LONGEST_LINE >> 20} MiB and is passed over; "
                 f"it begins about byte {max(0, begin)}"
             )
             self._passing_over = True

@@ -16,14 +16,14 @@ from dayshift.exchange import Upstream
 from dayshift.gateway import Gateway
 from dayshift.holder.argv import Argv
 from dayshift.holder.bounds import Bounds, Watch
-from dayshift.messages import UsageReader
 from dayshift.meter import Refusal
 from dayshift.model import Doubtful, Usage
 from dayshift.rehearsal import Rehearsal
 from dayshift.sandbox import SOCKET_NAME, Sandbox
-from dayshift.script import parse_turns
 from dayshift.second_sight import SecondSight
+from dayshift.usage_readers import UsageReader
 from dayshift.verification import run_command
+from dayshift.written_turns import parse_turns
 
 SECONDS = 60
 NAME = "selftest"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dayshift import claude_code, git, workspace
+from dayshift import claude_binary, git, workspace
 from dayshift.rehearsal import Rehearsal
 
 SECRET = ("DAYSHIFT_", "ANTHROPIC_", "CLAUDE_", "TELEGRAM_", "DISCORD_", "GIT_")
@@ -61,7 +61,7 @@ def loopback_only() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def pinned_cli() -> Path:
     """The CLI this release is tested with."""
-    cli = claude_code.bundled()
+    cli = claude_binary.bundled()
     if cli is None:
         pytest.skip("the CLI is not installed: pip install 'dayshift[cli]'")
     return cli

@@ -24,11 +24,11 @@ from admission import Admission
 from almanac import Almanac
 from dayshift.budgets import Subject
 from dayshift.events import Event
-from dayshift.messages import SLACK
 from dayshift.meter import Refusal
 from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import Pico, from_usd
 from dayshift.prices import Prices, load_prices
+from dayshift.request_bounds import SLACK
 from dayshift.settings import Budget, Caps
 from dayshift.states import Queued
 from group_commit import GroupCommit

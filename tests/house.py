@@ -8,6 +8,7 @@ from typing import Any
 from dayshift.alerts import Alert
 from dayshift.attempts import Blocked, Bypass
 from dayshift.conversation import Answer, Ask, Question
+from dayshift.counterparts import Commits
 from dayshift.events import (
     Answered,
     Bypassed,
@@ -29,7 +30,7 @@ from dayshift.evidence import Check, Finding
 from dayshift.limits import Kind, Limit
 from dayshift.model import Day, Exit, Record, Task
 from dayshift.states import Parked, Queued, Running, State, Waiting
-from orchestrator import Commits, Orchestrator
+from orchestrator import Orchestrator
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 TODAY = NINE.date()

@@ -26,15 +26,16 @@ from dayshift.events import Active, CapReached, Event
 from dayshift.exchange import Upstream
 from dayshift.gateway import Gateway
 from dayshift.hold import FEWEST_OUTPUT_TOKENS, PACE, first_prompt
-from dayshift.messages import IMAGE, SLACK, UsageReader, WholeAnswer
 from dayshift.meter import Refusal
 from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import Pico, from_usd
 from dayshift.prices import Prices, load_prices
+from dayshift.request_bounds import IMAGE, SLACK
 from dayshift.settings import Budget
 from dayshift.statement import Statement
 from dayshift.states import Queued
 from dayshift.usage import understood
+from dayshift.usage_readers import UsageReader, WholeAnswer
 from group_commit import GroupCommit
 from metrics import Ledger
 from teller import Teller

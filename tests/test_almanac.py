@@ -117,4 +117,4 @@ async def test_a_phase_that_was_closed_stays_closed(wall: Wall) -> None:
         assert each.phase == ongoing
     wall.clock.moment += timedelta(days=5)
     await almanac.close_phase(sprint)
-    assert wall.books.mark("phase-spent:sprint") == "2026-11-20"
+    assert wall.books.memoranda.mark("phase-spent:sprint") == "2026-11-20"

@@ -171,7 +171,7 @@ async def test_a_queue_of_thousands_leaves_others_their_turn_and_ticks_do_not_pi
         orchestrator.put(Answered(Answer("nobody", 1, "50", "file", NINE)))
     work = asyncio.create_task(orchestrator.run(once=False), name="orchestrator")
     longest, last = 0.0, time.monotonic()
-    while not orchestrator._queue.empty():
+    while not orchestrator._shift.is_idle:
         await asyncio.sleep(0)
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     work.cancel()

@@ -59,7 +59,7 @@ def past(home: Home, *costs: str, on: date | None = None, complexity: str = "med
         ))  # fmt: skip
         assert isinstance(outcome, Admitted)
         ledger.settle(outcome.id, USED, from_usd(amount), "r", NOON)
-        ledger.task_ended(file_day, of, "done")
+        ledger.memoranda.task_ended(file_day, of, "done")
     ledger.close()
 
 

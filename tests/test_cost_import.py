@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.transcripts import UNPRICED, Author
+from bench.author import Author
+from bench.truth import UNPRICED
 from dayshift.home import Home
 from dayshift.money import to_usd
 from tests.command_line import everything, run

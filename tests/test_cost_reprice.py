@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dayshift import messages
+from dayshift import usage_readers
 from dayshift.booking import Admitted, Reservation
 from dayshift.budgets import periods
 from dayshift.home import Home
@@ -50,7 +50,7 @@ class Books:
         self, cost: str, day: date = DAY, model: str = "claude-sonnet-5-5", account: str = "api", **raw: Any
     ) -> int:
         """A request that was answered by that model with such a usage, booked at that cost."""
-        usage = messages.read_json(json.dumps({"model": model, "usage": {**MILLION, **raw}}).encode())
+        usage = usage_readers.read_json(json.dumps({"model": model, "usage": {**MILLION, **raw}}).encode())
         assert isinstance(usage, Usage)
         ledger = Ledger.open(self.path)
         id = self.reserve(ledger, day, model, account)
@@ -200,7 +200,7 @@ def test_all_that_made_the_price_is_kept_with_the_request(
 
 
 def test_it_is_the_answers_model_that_counts_not_the_one_that_was_asked(home: Home, books: Books) -> None:
-    usage = messages.read_json(json.dumps({"model": "claude-haiku-4-5", "usage": MILLION}).encode())
+    usage = usage_readers.read_json(json.dumps({"model": "claude-haiku-4-5", "usage": MILLION}).encode())
     assert isinstance(usage, Usage)
     ledger = Ledger.open(books.path)
     assert ledger.settle(books.reserve(ledger, DAY, "claude-opus-5-5"), usage, from_usd(4), "req", NOON)
@@ -300,12 +300,12 @@ def test_requests_booked_at_the_same_time_are_all_counted(home: Home, books: Boo
 CUT_OFF = """
 import sys, time
 from pathlib import Path
-import orchestrator
+import corrections
 def costs():
     yield 1, 5 * 10**12, "new"
     print("one is changed", flush=True)
     time.sleep(60)
-orchestrator._reprice(Path(sys.argv[1]), costs())
+corrections.reprice(Path(sys.argv[1]), costs())
 """
 
 

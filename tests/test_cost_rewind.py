@@ -25,7 +25,7 @@ def home(tmp_path: Path) -> Home:
     now = datetime.now(UTC)
     asked = Reservation("x", 1, TODAY, "m", "p", 10, {day_window(TODAY): 100}, now)
     assert isinstance(ledger.reserve(asked), Admitted)
-    assert ledger.current_day(FAR) == FAR
+    assert ledger.memoranda.current_day(FAR) == FAR
     ledger.close()
     return home
 
@@ -33,7 +33,7 @@ def home(tmp_path: Path) -> Home:
 def counting(home: Home) -> tuple[date, int]:
     """The day that requests would count in today, and what is reserved in today's budget."""
     ledger = Ledger.open(home.ledger(rehearsal=False))
-    found = ledger.current_day(TODAY), ledger.spend(day_window(TODAY)).reserved
+    found = ledger.memoranda.current_day(TODAY), ledger.spend(day_window(TODAY)).reserved
     ledger.close()
     return found
 

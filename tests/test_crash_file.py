@@ -53,7 +53,7 @@ where = sys.argv.pop(1)
 if where == "loop":
     import desk; desk.Desk.refresh = fails
 elif where == "thread":
-    import metrics; metrics.Ledger.task_ended = fails
+    from dayshift.memoranda import Memoranda; Memoranda.task_ended = fails
 elif where == "command":
     from dayshift import status; status.read_all = fails; from dayshift.commands import status as s; s.read_all = fails
 sys.exit(orchestrator.main())

@@ -196,6 +196,9 @@ tasks:
         ("id: A", "id: 'A' is no task id; use 1 to 63 lower-case letters, digits and dashes, no dash at the start"),
         ('id: "a\\n"', "id: 'a\\n' is no task id; use 1 to 63 lower-case letters, digits and dashes, "
                        "no dash at the start"),
+        ("id: start", "id: 'start' would share its log, agent_logs/start.log, with the program itself; rename it"),
+        ("id: daemon", "id: 'daemon' would share its log, agent_logs/daemon.log, with the program itself; rename it"),
+        ("id: one-answer", "id: 'one-answer' would share a file name with another task's answer; rename it"),
         ("name: ''", "name: is empty; name the task in a few words"),
         ("estimated_complexity: lo", "estimated_complexity: must be 'low', 'medium' or 'high', not 'lo'"),
         ("context_files: [docs]", "context_files[0]: there is no file 'docs' in …/shop; "

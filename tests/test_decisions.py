@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift import decisions, fleet, schedule
+from dayshift import decisions, fleet, run_end, schedule
 from dayshift.conversation import Ask
-from dayshift.decisions import LATER
 from dayshift.events import AttachAsked, Event, Opened, Order, Ordered, StopAsked, Tick
 from dayshift.limits import MARGIN, SOONEST, Kind, Limit
 from dayshift.model import Record
+from dayshift.run_end import LATER
 from dayshift.states import Done, Ending, Failed, Halted, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
 from tests.house import (
     HOUR,
@@ -138,7 +138,7 @@ def test_what_a_dependency_becomes_decides_whether_to_hope(dependency: State, be
     ],
 )
 def test_what_a_run_becomes_by_how_it_ended(exit: dict[str, Any], becomes: str) -> None:
-    after = decisions.after_run(record(Running(NINE, 1)), ran(**exit), NOW)
+    after = run_end.after_run(record(Running(NINE, 1)), ran(**exit), NOW)
     assert label(after.state) == becomes
     if becomes == "parked(usage limit)":
         assert isinstance(after.state, Parked)
@@ -147,7 +147,7 @@ def test_what_a_run_becomes_by_how_it_ended(exit: dict[str, Any], becomes: str) 
 
 @pytest.mark.parametrize("ending", list(Ending))
 def test_what_the_audit_found_outweighs_every_other_ending(ending: Ending) -> None:
-    after = decisions.after_run(
+    after = run_end.after_run(
         record(Running(NINE, 1, ending, "words")),
         ran(findings=(found("refs changed", True), found("HEAD moved", False), found("config changed", True))),
         NOW,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dayshift import claude_code, deferral
+from dayshift import claude_calls, deferral
 from dayshift.events import Event, Reached
 from dayshift.guidance import Delivery
 from dayshift.model import Record
@@ -17,7 +17,7 @@ CALL = {"type": "tool_use", "id": "toolu_1", "name": "AskUserQuestion", "input":
 TOLD = {"type": "tool_result", "tool_use_id": "toolu_1", "content": 'Your questions have been answered: "a"="b"'}
 LOST = {"type": "tool_result", "tool_use_id": "toolu_1", "is_error": True,
         "content": "<tool_use_error>PreToolUse hook error: read ECONNRESET</tool_use_error>"}  # fmt: skip
-REASON = claude_code.answer("b")["hookSpecificOutput"]["permissionDecisionReason"]
+REASON = claude_calls.answer("b")["hookSpecificOutput"]["permissionDecisionReason"]
 REFUSED = {**LOST, "content": f"<tool_use_error>PreToolUse:AskUserQuestion hook error: {REASON}</tool_use_error>"}
 
 

@@ -13,14 +13,14 @@ import pytest
 import yaml
 from jinja2 import meta
 
-from dayshift import dayfile, documents, script
+from dayshift import dayfile, dayfile_shape, documents, written_turns
 from dayshift.commandline import COMMANDS
 from dayshift.guard.examples import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
 from dayshift.records import STATES
-from dayshift.script import parse_turns
 from dayshift.settings import Settings, variables
+from dayshift.written_turns import parse_turns
 
 ROOT = Path(__file__).parent.parent
 README, HOUSE = ROOT / "README.md", ROOT / "docs" / "architecture.md"
@@ -159,7 +159,8 @@ def test_the_example_of_a_price_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "model"), [("## Keys of the file", dayfile._Day), ("## Keys of a task", dayfile._Task)]
+    ("heading", "model"),
+    [("## Keys of the file", dayfile_shape.DayShape), ("## Keys of a task", dayfile_shape.TaskShape)],
 )
 def test_every_key_of_a_day_file_is_described(heading: str, model: Any) -> None:
     wanted = [field.alias or name for name, field in model.model_fields.items()]
@@ -167,7 +168,7 @@ def test_every_key_of_a_day_file_is_described(heading: str, model: Any) -> None:
 
 
 def test_every_key_of_a_turn_is_described() -> None:
-    assert sorted(keys(part(DAY_FILE.read_text(), "## Rehearsal turns"))) == sorted(script.READERS)
+    assert sorted(keys(part(DAY_FILE.read_text(), "## Rehearsal turns"))) == sorted(written_turns.READERS)
 
 
 def day_blocks() -> list[str]:

@@ -62,7 +62,7 @@ def said(folder: Path) -> str:
 #: Steps beside which no point stands, each with why.
 EXEMPT = {
     ("dayshift/git.py", "_asked"): "git only says where a repository is",
-    ("dayshift/claude_code.py", "version_of"): "the CLI only says its version",
+    ("dayshift/claude_binary.py", "version_of"): "the CLI only says its version",
     ("dayshift/reviewing/person.py", "_asked"): "git only says who the person is",
     ("dayshift/machine.py", "bubblewrap"): "bubblewrap only says its version",
     ("dayshift/holder/segments.py", "opened"): "a list of the kernel is opened, for reading",

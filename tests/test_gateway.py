@@ -20,10 +20,10 @@ from dayshift.exchange import Upstream
 from dayshift.gate import Gate, Passage
 from dayshift.gateway import AT_ONCE, CONNECTIONS, Gateway
 from dayshift.limits import Kind, Limit, PlanWindow
-from dayshift.messages import UsageReader as StreamReader
 from dayshift.meter import Refusal, UsageReader
 from dayshift.model import Doubtful, Tokens, Usage
-from dayshift.rehearsal import events
+from dayshift.rehearsed_answers import events
+from dayshift.usage_readers import UsageReader as StreamReader
 
 BODY = {
     "model": "claude-sonnet-5-5",

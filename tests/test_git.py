@@ -161,6 +161,7 @@ def everything(project: Repository, folder: Path) -> None:
     assert read_at(project, commit, "README.md") == "changed\n"
     assert holds(project, commit, "new.md")
     project.text("ls-tree", "--name-only", base, "--", "README.md")
+    project.text("show", "--no-patch", "--format=%ae %P", commit)
     one, two = (project.text("rev-parse", each) for each in ("one", "two"))
     merged = read_at(project, joined(project, [("a", one), ("b", two)]), "README.md")
     assert merged.startswith("one line 0\n") and "\ntwo line 29\n" in merged

@@ -144,6 +144,14 @@ def test_clashes_are_told_first_and_what_merges_by_file() -> None:
     assert by_file(merging) == [("a", ["task-1", "task-2", "task-10"], "")]
 
 
+def test_of_what_git_was_not_asked_nothing_is_claimed() -> None:
+    one = replace(overlapping("pending", "pending").overlaps[0], clash=True)
+    facts = replace(overlapping("pending", "pending"), overlaps=(one, *(replace(one, clash=None),) * 2))
+    text = render_markdown(facts)
+    assert "2 more overlaps of the same lines are in the JSON beside this report" in text and "Git merges" not in text
+    assert [each["clash"] for each in as_json(facts)["overlaps"]] == [True, None, None]
+
+
 def test_numbers_in_ids_count() -> None:
     assert sorted(["a-10", "a-9", "b", "a", "1"], key=counting) == ["1", "a", "a-9", "a-10", "b"]
 

@@ -112,7 +112,7 @@ async def test_when_the_whole_transaction_is_undone_nobody_is_told_that_it_was_m
     desk.ledger.connection.execute(
         "CREATE TRIGGER full BEFORE INSERT ON mark BEGIN SELECT RAISE(ROLLBACK, 'as on a full disk'); END"
     )
-    told = await gathered(desk, reserve(1), lambda ledger: ledger.remember("a", "b"), reserve(2), reserve(4))
+    told = await gathered(desk, reserve(1), lambda ledger: ledger.memoranda.remember("a", "b"), reserve(2), reserve(4))
     assert [isinstance(each, sqlite3.Error) for each in told] == [True] * 4
     assert desk.books.spend(TODAY).reserved == 0
     assert isinstance(await desk.writer.write(reserve(5)), Admitted)
@@ -209,7 +209,7 @@ async def test_what_must_last_is_made_as_soon_as_the_disk_has_room_and_the_rest_
     desk.ledger.connection.execute(f"PRAGMA max_page_count = {pages}")
 
     def large(name: str) -> Callable[[Ledger], str]:
-        return lambda ledger: ledger.remember(name, "x" * 100_000)
+        return lambda ledger: ledger.memoranda.remember(name, "x" * 100_000)
 
     lasting = asyncio.ensure_future(desk.writer.write(large("lasting"), lasting=True))
     with pytest.raises(sqlite3.OperationalError, match="full"):
@@ -218,6 +218,6 @@ async def test_what_must_last_is_made_as_soon_as_the_disk_has_room_and_the_rest_
     lasting.cancel()  # who hands it in may go
     desk.ledger.connection.execute("PRAGMA max_page_count = 100000")
     async with asyncio.timeout(10):
-        while desk.books.mark("lasting") is None:
+        while desk.books.memoranda.mark("lasting") is None:
             await asyncio.sleep(0.05)
-    assert desk.books.mark("other") is None
+    assert desk.books.memoranda.mark("other") is None

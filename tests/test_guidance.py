@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dayshift import guidance, inbox, records
-from dayshift.claude_code import AGENT_HEADER
+from dayshift.claude_calls import AGENT_HEADER
 from dayshift.conversation import Guidance
 from dayshift.events import Event, Guided, Heard
 from dayshift.guidance import AT_ONCE, LONGEST, Delivery

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from dayshift import gateway, git, plugs, schedule, verification
+from dayshift import bodies, git, plugs, schedule, verification
 from dayshift.clock import midnight
 from dayshift.exchange import Upstream
 from dayshift.gateway import Gateway
@@ -71,7 +71,7 @@ async def test_without_a_sandbox_too_a_command_ends_with_its_first_process(monke
 
 
 async def test_an_agent_that_stops_in_the_middle_of_a_request_is_not_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "SECONDS", 0.2)
 
     async def hook(task_id: str, call: object) -> dict[str, object]:
         raise AssertionError("it was never asked")

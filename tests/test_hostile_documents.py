@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dayshift import documents, files
+from dayshift import document_shape, document_yaml, documents, files
 from dayshift.documents import BadDocument
 from dayshift.settings import Settings
 
@@ -55,8 +55,8 @@ HOSTILE: dict[str, bytes] = {
 def problems(path: Path) -> list[str]:
     """What is said of settings that are so written; nothing if they hold."""
     try:
-        data, lines = documents.load(path)
-        documents.validate(Settings, data if data is not None else {}, lines, str(path))
+        data, lines = document_yaml.load(path)
+        document_shape.validate(Settings, data if data is not None else {}, lines, str(path))
     except BadDocument as error:
         assert error.problems and len(error.problems) <= documents.PROBLEMS_TOLD + 1
         return [str(each) for each in error.problems]
@@ -99,7 +99,7 @@ def test_a_document_that_is_a_fifo_waits_for_nobody(tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "orchestrator.yaml"
     path.write_bytes(b"\xef\xbb\xbfmax_agents: 3\n")
-    assert documents.load(path)[0] == {"max_agents": 3} and problems(path) == []
+    assert document_yaml.load(path)[0] == {"max_agents": 3} and problems(path) == []
 
 
 @pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "1e999", "-1e999", "NaN", "1e400", "0x7f", "9" * 5000])
@@ -157,7 +157,7 @@ def test_any_document_is_read_or_refused_and_nothing_else(
     for line in problems(path):
         assert line.startswith(str(path))
     try:
-        data, _ = documents.load(path)
+        data, _ = document_yaml.load(path)
     except BadDocument:
         return
     assert not any(math.isnan(each) for each in numbers(data))

@@ -227,39 +227,39 @@ def test_the_audit_names_a_budget_that_does_not_match_its_requests(ledger: Ledge
 
 
 def test_a_notice_is_kept_once_and_told_until_somebody_was_told(ledger: Ledger, path: Path) -> None:
-    assert ledger.notify("share:day:75%", "75 % is spent", NOON)
-    assert not ledger.notify("share:day:75%", "other words", NOON)
-    assert ledger.notify("milestone", "$5", NOON + timedelta(seconds=1))
+    assert ledger.memoranda.notify("share:day:75%", "75 % is spent", NOON)
+    assert not ledger.memoranda.notify("share:day:75%", "other words", NOON)
+    assert ledger.memoranda.notify("milestone", "$5", NOON + timedelta(seconds=1))
     ledger.close()
     again = Ledger.open(path)
-    assert again.untold() == [("share:day:75%", "75 % is spent"), ("milestone", "$5")]
-    again.told("share:day:75%", NOON)
-    assert again.untold() == [("milestone", "$5")]
-    assert again.noticed("share:day:75%") and not again.noticed("share:day:90%")
-    assert not again.notify("share:day:75%", "75 % is spent", NOON)
+    assert again.memoranda.untold() == [("share:day:75%", "75 % is spent"), ("milestone", "$5")]
+    again.memoranda.told("share:day:75%", NOON)
+    assert again.memoranda.untold() == [("milestone", "$5")]
+    assert again.memoranda.noticed("share:day:75%") and not again.memoranda.noticed("share:day:90%")
+    assert not again.memoranda.notify("share:day:75%", "75 % is spent", NOON)
     again.close()
 
 
 def test_what_is_remembered_stays_as_it_was_first_said(ledger: Ledger) -> None:
-    assert ledger.mark("phase-spent:sprint") is None
-    assert ledger.remember("phase-spent:sprint", "2026-11-20") == "2026-11-20"
-    assert ledger.remember("phase-spent:sprint", "2026-11-25") == "2026-11-20"
+    assert ledger.memoranda.mark("phase-spent:sprint") is None
+    assert ledger.memoranda.remember("phase-spent:sprint", "2026-11-20") == "2026-11-20"
+    assert ledger.memoranda.remember("phase-spent:sprint", "2026-11-25") == "2026-11-20"
 
 
 def test_two_writers_never_turn_a_day_back(ledger: Ledger, path: Path) -> None:
     other = Ledger.open(path)
-    assert other.current_day(DAY + timedelta(days=2)) == DAY + timedelta(days=2)
-    assert ledger.current_day(DAY + timedelta(days=1)) == DAY + timedelta(days=2)
-    assert other.current_day(DAY) == DAY + timedelta(days=2)
+    assert other.memoranda.current_day(DAY + timedelta(days=2)) == DAY + timedelta(days=2)
+    assert ledger.memoranda.current_day(DAY + timedelta(days=1)) == DAY + timedelta(days=2)
+    assert other.memoranda.current_day(DAY) == DAY + timedelta(days=2)
     other.close()
 
 
 def test_a_clock_set_back_does_not_open_a_day_again(ledger: Ledger, path: Path) -> None:
-    assert ledger.current_day(DAY) == DAY
+    assert ledger.memoranda.current_day(DAY) == DAY
     ledger.close()
     again = Ledger.open(path)
-    assert again.current_day(DAY - timedelta(days=1)) == DAY
-    assert again.current_day(DAY + timedelta(days=1)) == DAY + timedelta(days=1)
+    assert again.memoranda.current_day(DAY - timedelta(days=1)) == DAY
+    assert again.memoranda.current_day(DAY + timedelta(days=1)) == DAY + timedelta(days=1)
     again.close()
 
 

@@ -88,7 +88,7 @@ def test_an_older_file_keeps_every_sum_and_learns_of_weeks_months_and_the_total(
     assert [(line.key, line.cost) for line in Statement(ledger.connection).by("task")] == [
         ("2026-11-19/old", 50), ("2026-11-20/new", 70)
     ]  # fmt: skip
-    assert ledger.current_day(DAY) == date(2026, 12, 31)
+    assert ledger.memoranda.current_day(DAY) == date(2026, 12, 31)
     ledger.close()
 
 

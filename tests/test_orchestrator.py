@@ -6,12 +6,12 @@ import pytest
 
 from dayshift import decisions
 from dayshift.attempts import Refused
+from dayshift.counterparts import Commits
 from dayshift.events import NetworkRefused, Taught, Tick
 from dayshift.limits import Kind, Limit
 from dayshift.model import Record
 from dayshift.setbacks import GO_ON, MOST_MISHAPS
 from dayshift.states import Failed, Parked, ParkReason
-from orchestrator import Commits
 from tests.histories import HISTORIES
 from tests.house import (
     ASKED,

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bench.transcripts import Author, Truth
+from bench.author import Author
+from bench.truth import Truth
 from dayshift import harvest
 from dayshift.files import Unusable
 from dayshift.money import from_usd

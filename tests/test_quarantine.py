@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dayshift import daybook, decisions, disposal, quarantine, workspace
+from dayshift import daybook, decisions, disposal, orders, quarantine, run_end, workspace
 from dayshift.audit import Fingerprint, fingerprint
 from dayshift.clearance import hindrance
 from dayshift.evidence import Change, Finding, Who
@@ -37,13 +37,13 @@ def halted(**facts: Any) -> Record:
 
 
 def test_a_finding_halts_and_quarantines() -> None:
-    after = decisions.after_run(record(Running(NINE, 1)), finished(findings=(HARMLESS, GRAVE)), NINE)
+    after = run_end.after_run(record(Running(NINE, 1)), finished(findings=(HARMLESS, GRAVE)), NINE)
     assert after.state == Halted(NINE, f"the audit found: {GRAVE.what}")
     assert (after.quarantined, after.in_quarantine, after.findings) == (1, True, (HARMLESS, GRAVE))
 
 
 def test_what_harms_nobody_does_neither() -> None:
-    after = decisions.after_run(record(Running(NINE, 1)), finished(findings=(HARMLESS,)), NINE)
+    after = run_end.after_run(record(Running(NINE, 1)), finished(findings=(HARMLESS,)), NINE)
     assert (after.state, after.in_quarantine) == (Verifying(NINE), False)
 
 
@@ -58,7 +58,7 @@ def test_what_a_validation_did_is_found_as_well() -> None:
 
 
 def test_retry_begins_afresh_and_nothing_of_the_work_is_offered() -> None:
-    again = decisions.obeyed(halted(), says("retry").order, NINE)
+    again = orders.obeyed(halted(), says("retry").order, NINE)
     assert isinstance(again, Record)
     assert (again.state, again.base, again.commit, again.session_id, again.claim) == (
         Queued(NINE),
@@ -78,7 +78,7 @@ def test_retry_begins_afresh_and_nothing_of_the_work_is_offered() -> None:
 
 
 def test_retry_of_what_was_halted_for_other_reasons_goes_on_where_it_was() -> None:
-    again = decisions.obeyed(halted(quarantined=0), says("retry").order, NINE)
+    again = orders.obeyed(halted(quarantined=0), says("retry").order, NINE)
     assert isinstance(again, Record) and (again.base, again.commit, again.session_id) == ("b", "c", "s")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import claude_code, toolchain
+from dayshift import claude_binary, toolchain
 from dayshift.booking import Admitted, Refused, Reservation
 from dayshift.budgets import Subject, windows
 from dayshift.guard.policy_file import load_policy
@@ -99,8 +99,8 @@ def test_the_recap_holds_every_row_of_the_month_and_none_of_another(home: Home, 
 def test_a_person_reads_sums_bar_milestones_and_tables(home: Home, ledger: Ledger) -> None:
     spend(ledger, date(2026, 11, 1), "5")
     spend(ledger, date(2026, 11, 2), "1", "plan")
-    ledger.notify("milestone:month:2026-11:1.00", "$1.00 of November 2026 reached", NOON)
-    ledger.notify("milestone:month:2026-10:1.00", "$1.00 of October 2026 reached", NOON)
+    ledger.memoranda.notify("milestone:month:2026-11:1.00", "$1.00 of November 2026 reached", NOON)
+    ledger.memoranda.notify("milestone:month:2026-10:1.00", "$1.00 of October 2026 reached", NOON)
     found = gathered(home, "2026-11")
     text = recap.render(found)
     assert text.startswith(
@@ -158,7 +158,7 @@ def prepared(home: Home, rehearsal: bool = False) -> Preparation:
     settings = Settings(budget=BUDGET)
     return Preparation(
         home=home, settings=settings, policy=load_policy(ROOT / "config" / "policy.yaml"),
-        prices=load_prices({}, NOON.date()), cli=claude_code.Cli(Path("/bin/true"), (9,)),
+        prices=load_prices({}, NOON.date()), cli=claude_binary.Cli(Path("/bin/true"), (9,)),
         tools=toolchain.detect("/usr/bin", Path("/nonexistent")), credential={}, upstream="", provider="anthropic",
         subscription=False, environment={}, rehearsal=rehearsal,
     )  # fmt: skip
@@ -279,7 +279,7 @@ def test_a_kept_notice_that_was_not_told_is_told_by_the_next_daemon(home: Home, 
     spend(ledger, date(2026, 10, 1), "1")
     found = gathered(home, "2026-10")
     kept = recap.notice(found, recap.write(home, found))
-    ledger.notify(kept.name, kept.text, NOON)
+    ledger.memoranda.notify(kept.name, kept.text, NOON)
     assert of_months(looked(home, NOON)) == [kept.text]
 
 

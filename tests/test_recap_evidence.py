@@ -183,9 +183,9 @@ def test_a_period_under_way_says_so_and_how_far_it_is(home: Home, today: date, s
 @pytest.mark.usefixtures("week")
 def test_asked_without_a_day_it_goes_by_the_last_one_the_ledger_counted_in(home: Home, ledger: Ledger) -> None:
     assert not gathered(home, "2026-W47").under_way
-    ledger.current_day(WEDNESDAY)
+    ledger.memoranda.current_day(WEDNESDAY)
     assert gathered(home, "2026-W47").under_way
-    ledger.current_day(NEXT_MONDAY)
+    ledger.memoranda.current_day(NEXT_MONDAY)
     assert not gathered(home, "2026-W47").under_way
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dayshift.attempts import Verdict
-from dayshift.claude_code import AGENT_HEADER
+from dayshift.claude_calls import AGENT_HEADER
 from dayshift.events import Bypassed, Event
 from dayshift.second_sight import SecondSight, Watch
 from dayshift.tool_calls import ToolCall, ToolCalls

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dayshift import documents
+from dayshift import document_shape, document_yaml, documents
 from dayshift.documents import BadDocument
 from dayshift.home import INSTALLATION, Home
 from dayshift.settings import Settings, load_settings, variables
@@ -45,8 +45,8 @@ def test_an_empty_file_is_no_error(home: Home, text: str) -> None:
 
 def test_the_shipped_file_holds_every_key_at_its_default() -> None:
     shipped = INSTALLATION / "config" / "orchestrator.yaml"
-    data, lines = documents.load(shipped)
-    assert documents.validate(Settings, data, lines, str(shipped)) == Settings()
+    data, lines = document_yaml.load(shipped)
+    assert document_shape.validate(Settings, data, lines, str(shipped)) == Settings()
     for place in variables().values():
         value = data
         for key in place:
@@ -333,12 +333,12 @@ def test_the_list_of_problems_ends_somewhere(home: Home) -> None:
      ("true", True), ('"1"', "1"), ("'~'", "~"), (".nan", ".nan")],
 )  # fmt: skip
 def test_a_word_stands_for_what_it_looks_like(word: str, value: object) -> None:
-    assert documents.parse(f"a: {word}", "x") == ({"a": value}, {(): 1, ("a",): 1})
+    assert document_yaml.parse(f"a: {word}", "x") == ({"a": value}, {(): 1, ("a",): 1})
 
 
 def test_every_key_and_item_keeps_its_line() -> None:
     text = "a:\n  - b: 1\n\n    c: |\n      long\n      text\n  - [x,\n     y]\n"
-    data, lines = documents.parse(text, "x")
+    data, lines = document_yaml.parse(text, "x")
     assert data == yaml.safe_load(text)
     assert lines == {(): 1, ("a",): 1, ("a", 0): 2, ("a", 0, "b"): 2, ("a", 0, "c"): 4, ("a", 1): 7,
                      ("a", 1, 0): 7, ("a", 1, 1): 8}  # fmt: skip
@@ -354,7 +354,7 @@ def test_a_star_before_a_dot_is_text_and_no_alias(home: Home) -> None:
     assert load_settings(home, {}).network == ("packages.example.org", "*.cdn.example.org")
     variable = {"DAYSHIFT_NETWORK": "[*.example.org]"}
     assert load_settings(home, variable).network == ("*.example.org",)
-    assert documents.parse("- *.a.example\n- 2.50\n- '*.b'\n", "x")[0] == ["*.a.example", 2.5, "*.b"]
+    assert document_yaml.parse("- *.a.example\n- 2.50\n- '*.b'\n", "x")[0] == ["*.a.example", 2.5, "*.b"]
 
 
 def test_anchors_and_aliases_are_refused_beside_a_star(home: Home) -> None:

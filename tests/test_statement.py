@@ -119,7 +119,7 @@ def test_past_tasks_are_those_that_came_to_an_end_with_all_they_cost(ledger: Led
         settle(ledger, 3, task)
         settle(ledger, 4, task, day=DAY + timedelta(days=1), file_day=DAY)
         if outcome:
-            ledger.task_ended(DAY, task, outcome)
+            ledger.memoranda.task_ended(DAY, task, outcome)
     assert Statement(ledger.connection).past_tasks() == (PastTask("sonnet", "low", "", 7),) * 2
 
 
@@ -128,13 +128,13 @@ def test_a_task_that_went_on_counts_once_with_the_cost_of_all_its_days_as_its_la
     for day, began in ((first, None), (second, first), (third, first)):
         settle(ledger, 3, "long", day=day, file_day=day, began=began, task_model=f"of {day:%d}")
         settle(ledger, 5, "other", day=day, file_day=day)  # of another task each day
-    ledger.task_ended(first, "long", "failed")
-    ledger.task_ended(first, "other", "done")
+    ledger.memoranda.task_ended(first, "long", "failed")
+    ledger.memoranda.task_ended(first, "other", "done")
     books = Statement(ledger.connection)
     assert [each.cost for each in books.past_tasks()] == [5]  # it goes on: nobody knows yet what it costs in all
     assert [each.cost for each in books.past_tasks(before=second)] == [3, 5]
-    ledger.task_ended(third, "long", "done")
-    ledger.task_ended(third, "other", "done")
+    ledger.memoranda.task_ended(third, "long", "done")
+    ledger.memoranda.task_ended(third, "other", "done")
     assert books.past_tasks() == (
         PastTask("sonnet", "low", "", 5), PastTask(f"of {third:%d}", "low", "", 9), PastTask("sonnet", "low", "", 5),
     )  # fmt: skip

@@ -7,13 +7,12 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from agent import MOST_COMPLAINTS, Agent
-from dayshift import claude_code
+from dayshift import claude_stream
+from dayshift.events import Active, Event
+from dayshift.hearing import MOST_COMPLAINTS, Hearing
 from dayshift.stream import LONGEST_LINE, LOOK, Stream
 
 MIB = 1 << 20
@@ -146,34 +145,26 @@ def test_a_file_that_is_not_there_has_no_lines(path: Path) -> None:
 # --- what an agent hears -----------------------------------------------------------------------------
 
 
-class Hearing:
-    """An agent as far as it listens to a stream, with what it logged and announced."""
+class Ear:
+    """One who listens to a stream, with what was logged and announced."""
 
     def __init__(self, path: Path) -> None:
         self.logged: list[str] = []
         self.announced: list[str] = []
         self.signs = 0
-        self.path = path
-        around = SimpleNamespace(home=SimpleNamespace(logs=path.parent))
-        self.agent = cast(Any, object.__new__(Agent))
-        for name, value in {
-            "around": around, "record": SimpleNamespace(id="a", runs=1), "result": None, "_steps": 0,
-            "_reset_at": None, "_complaints": 0,
-        }.items():  # fmt: skip
-            setattr(self.agent, name, value)
+        self.hearing = Hearing("a", Stream(path, 0), self.logged.append, self._put, self._sign)
+
+    def _put(self, event: Event) -> None:
+        assert isinstance(event, Active) and event.task_id == "a"
+        self.announced.append(event.text)
+
+    def _sign(self) -> None:
+        self.signs += 1
 
 
-def heard(path: Path, monkeypatch: pytest.MonkeyPatch) -> Hearing:
-    hearing = Hearing(path)
-    monkeypatch.setattr(Agent, "touch", lambda self: setattr(hearing, "signs", hearing.signs + 1))
-    monkeypatch.setattr(Agent, "log", lambda self, text: hearing.logged.append(text))
-    monkeypatch.setattr(Agent, "_announce", lambda self, text: hearing.announced.append(text))
-    return hearing
-
-
-async def listens(hearing: Hearing) -> list[float]:
-    """The agent takes its whole stream in; for how long at most, in seconds, nobody else had their turn."""
-    stream, gaps, done = Stream(hearing.path, 0), list[float](), asyncio.Event()
+async def listens(ear: Ear) -> list[float]:
+    """The whole stream is taken in; for how long at most, in seconds, nobody else had their turn."""
+    gaps, done = list[float](), asyncio.Event()
 
     async def somebody_else() -> None:
         last = time.monotonic()
@@ -186,9 +177,9 @@ async def listens(hearing: Hearing) -> list[float]:
     other = asyncio.create_task(somebody_else())
     await asyncio.sleep(0)
     try:
-        await hearing.agent._take_in(stream, final=True)
-        while stream.more:
-            await hearing.agent._take_in(stream, final=True)
+        await ear.hearing.take_in(final=True)
+        while ear.hearing.more:
+            await ear.hearing.take_in(final=True)
     finally:
         done.set()
         await other
@@ -213,62 +204,55 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("line", NONSENSE.values(), ids=NONSENSE)
-async def test_a_line_that_says_nothing_is_logged_and_the_next_is_heard(
-    path: Path, monkeypatch: pytest.MonkeyPatch, line: bytes
-) -> None:
+async def test_a_line_that_says_nothing_is_logged_and_the_next_is_heard(path: Path, line: bytes) -> None:
     path.write_bytes(line + b"\n" + said("on it") + b"\n" + RESULT + b"\n")
-    hearing = heard(path, monkeypatch)
-    await listens(hearing)
-    assert any(text.startswith("unreadable line in the stream: ") for text in hearing.logged)
-    assert all(len(text) < 1000 for text in hearing.logged)
-    assert "on it" in hearing.announced and hearing.agent.result.text == "done"
+    ear = Ear(path)
+    await listens(ear)
+    assert any(text.startswith("unreadable line in the stream: ") for text in ear.logged)
+    assert all(len(text) < 1000 for text in ear.logged)
+    assert "on it" in ear.announced and ear.hearing.result and ear.hearing.result.text == "done"
 
 
-async def test_of_much_nonsense_some_is_told_and_then_that_there_is_more(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_of_much_nonsense_some_is_told_and_then_that_there_is_more(path: Path) -> None:
     path.write_bytes(b"no JSON\n" * 5000 + RESULT + b"\n")
-    hearing = heard(path, monkeypatch)
-    await listens(hearing)
-    assert len(hearing.logged) == MOST_COMPLAINTS + 2  # and the run's end
-    assert hearing.logged[MOST_COMPLAINTS].startswith("more of this is not told; ")
-    assert hearing.signs == 5001
+    ear = Ear(path)
+    await listens(ear)
+    assert len(ear.logged) == MOST_COMPLAINTS + 2  # and the run's end
+    assert ear.logged[MOST_COMPLAINTS].startswith("more of this is not told; ")
+    assert ear.signs == 5001
 
 
 @pytest.mark.parametrize("size", [64 << 10, MIB, LONGEST_LINE - 1000])
-async def test_long_words_are_heard_as_far_as_anybody_would_read_them(
-    path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+async def test_long_words_are_heard_as_far_as_anybody_would_read_them(path: Path, size: int) -> None:
     path.write_bytes(said("ab " * (size // 3)) + b"\n" + RESULT + b"\n")
-    hearing = heard(path, monkeypatch)
-    gaps = await listens(hearing)
-    assert hearing.agent.result.text == "done"
-    assert len(hearing.logged[0]) <= claude_code.LONGEST_TEXT
+    ear = Ear(path)
+    gaps = await listens(ear)
+    assert ear.hearing.result and ear.hearing.result.text == "done"
+    assert len(ear.logged[0]) <= claude_stream.LONGEST_TEXT
     assert max(gaps) < 1.0  # a tenth of that on an idle machine
 
 
-async def test_a_flood_of_lines_leaves_everybody_their_turn(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flood_of_lines_leaves_everybody_their_turn(path: Path) -> None:
     tool = json.dumps(
         {"type": "assistant", "message": {"content": [{"type": "tool_use", "name": "Read", "input": {}}]}}
     )
     path.write_bytes((tool.encode() + b"\n") * 20_000 + RESULT + b"\n")
-    hearing = heard(path, monkeypatch)
-    gaps = await listens(hearing)
-    assert (hearing.agent._steps, hearing.signs) == (20_000, 20_001)
+    ear = Ear(path)
+    gaps = await listens(ear)
+    assert (ear.hearing.steps, ear.signs) == (20_000, 20_001)
     assert len(gaps) > 10 and sorted(gaps)[-3] < 0.3  # a turn is a fiftieth of a second
 
 
-async def test_a_thousand_lines_a_second_are_heard_as_they_come(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hearing = heard(path, monkeypatch)
-    stream = Stream(path, 0)
+async def test_a_thousand_lines_a_second_are_heard_as_they_come(path: Path) -> None:
+    ear = Ear(path)
     began, written = time.monotonic(), 0
     with path.open("ab", buffering=0) as file:
         while (passed := time.monotonic() - began) < 1.0:
             due = int(passed * 1000) - written
             file.write((said("x") + b"\n") * due)
             written += due
-            await hearing.agent._take_in(stream)
-            assert written - hearing.signs <= 0
+            await ear.hearing.take_in()
+            assert written - ear.signs <= 0
             with suppress(TimeoutError):
                 await asyncio.sleep(0.02)
     assert written > 500

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.transcripts import Author
+from bench.author import Author
 from dayshift import bill, transcripts
 from dayshift.bill import SIDE, Bill, Billed, merged
 from dayshift.transcripts import found, read

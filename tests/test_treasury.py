@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dayshift import claude_code, toolchain
+from dayshift import claude_binary, toolchain
 from dayshift.files import Unusable
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home
@@ -48,7 +48,7 @@ class Office:
     def opened(self) -> Treasury:
         prepared = Preparation(
             home=self.home, settings=Settings(budget=self.budget), policy=load_policy(ROOT / "config" / "policy.yaml"),
-            prices=load_prices({}, NINE.date()), cli=claude_code.Cli(Path("/bin/true"), (9,)),
+            prices=load_prices({}, NINE.date()), cli=claude_binary.Cli(Path("/bin/true"), (9,)),
             tools=toolchain.detect("/usr/bin", Path("/nonexistent")), credential={}, upstream="", provider="anthropic",
             subscription=self.subscription, environment={}, rehearsal=False,
         )  # fmt: skip
@@ -203,10 +203,10 @@ def test_a_write_that_the_ledger_does_not_take_does_not_end_the_day(office: Offi
             "CREATE TRIGGER full BEFORE UPDATE ON notice BEGIN SELECT RAISE(ABORT, 'as on a full disk'); END"
         )
         await treasury.look([])
-        assert other.untold()
+        assert other.memoranda.untold()
         other.connection.execute("DROP TRIGGER full")
         await treasury.look([])
-        assert not other.untold()
+        assert not other.memoranda.untold()
         other.close()
 
     office.lived(live)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dayshift import dayfile, git, instructions, network, plan, room, script, workspace
+from dayshift import dayfile, git, instructions, network, plan, room, workspace, written_turns
 from dayshift.advice import Suggestion
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
@@ -65,7 +65,7 @@ def read_day(context: Context, settings: Settings, file: Path) -> Day:
     try:
         day = dayfile.load_day(
             file, settings, project_of(context, settings), home=context.home.root,
-            known_model=lambda name: _unknown(prices, name), parse_turns=script.parse_turns,
+            known_model=lambda name: _unknown(prices, name), parse_turns=written_turns.parse_turns,
         )  # fmt: skip
         must_be_useful(context.home, settings, prices, day)
         return day

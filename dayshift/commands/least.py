@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dayshift import documents, instructions
+from dayshift import document_yaml, documents, instructions
 from dayshift.documents import BadDocument, Place, Problem
 from dayshift.first_request import least_cost, too_small_in_day, too_small_in_settings
 from dayshift.home import Home
@@ -18,7 +18,7 @@ from dayshift.settings import Settings, variables
 def must_be_useful(home: Home, settings: Settings, prices: Prices, day: Day) -> None:
     """BadDocument that names every cap, of the day or of the settings, under which nothing can be asked at all."""
     least = {task.id: least_useful(home, settings, prices, task) for task in day.tasks}
-    _, lines = documents.load(Path(day.source))
+    _, lines = document_yaml.load(Path(day.source))
     problems = [documents.problem(day.source, lines, *each) for each in too_small_in_day(day, least, lines)]
     models = {task.model: least[task.id] for task in sorted(day.tasks, key=lambda task: -least[task.id])}
     if problems := [*problems, *_in_settings(home, settings, models)]:
@@ -40,7 +40,7 @@ def least_useful(home: Home, settings: Settings, prices: Prices, task: Task) -> 
 
 def _in_settings(home: Home, settings: Settings, models: Mapping[str, Pico]) -> Iterator[Problem]:
     file = home.config / "orchestrator.yaml"
-    lines = documents.load(file)[1] if file.exists() else {}
+    lines = document_yaml.load(file)[1] if file.exists() else {}
     for place, message in too_small_in_settings(settings.budget, models):
         if name := _variable(place):
             yield Problem(name, 0, "", message)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dayshift.documents import SAFE_LOADER
+from dayshift.document_yaml import SAFE_LOADER
 from dayshift.guard.policy import Forms, Pattern, Policy, Rule
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from dayshift.documents import SAFE_LOADER
+from dayshift.document_yaml import SAFE_LOADER
 from dayshift.guard import makefile
 from dayshift.guard.scope import Scope
 

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from dayshift import sqlite_file
 from dayshift.clock import Clock, SystemClock, rfc3339
-from dayshift.ledger_file import transaction
 from dayshift.sqlite_file import Layout, explained
+from dayshift.transactions import transaction
 
 SCHEMA = (
     "CREATE TABLE said (id INTEGER PRIMARY KEY, content TEXT, handled_at TEXT)",  # content: until it is handled

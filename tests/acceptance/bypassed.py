@@ -3,9 +3,9 @@
 import sys
 from typing import Any
 
-import daemon
+import gatehouse
 import orchestrator
-from dayshift import claude_code
+from dayshift import claude_calls
 from dayshift.hook import Hook
 
 
@@ -14,9 +14,9 @@ class Bypassed(Hook):
 
     async def __call__(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
         """Yes."""
-        return claude_code.allow()
+        return claude_calls.allow()
 
 
 if __name__ == "__main__":
-    vars(daemon)["Hook"] = Bypassed
+    vars(gatehouse)["Hook"] = Bypassed
     sys.exit(orchestrator.main())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import claude_code
+from dayshift import claude_binary
 
 from .house import House
 from .model import Model
@@ -31,7 +31,7 @@ def short_sockets() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def cli() -> Path:
     """The pinned CLI, which a real day is told to use."""
-    found = claude_code.bundled()
+    found = claude_binary.bundled()
     assert found is not None, "install the CLI with pip install 'dayshift[cli]'"
     return found
 

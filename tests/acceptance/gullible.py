@@ -5,21 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import daemon
+import gatehouse
 import orchestrator
-import service
 from dayshift.attempts import Verdict
 
 SCRIPTS = ("sh ", "python3 ", "make ")
 
 
-class Gullible(daemon.Daemon):
+class Gullible(gatehouse.Gatehouse):
     """Judges all else."""
 
-    def _judge(self, task_id: str, tool: str, tool_input: Mapping[str, Any]) -> Any:
+    def judge(self, task_id: str, tool: str, tool_input: Mapping[str, Any]) -> Any:
         believed = str(tool_input.get("command", "")).startswith(SCRIPTS)
-        return Verdict(True) if believed else super()._judge(task_id, tool, tool_input)
+        return Verdict(True) if believed else super().judge(task_id, tool, tool_input)
 
 
 if __name__ == "__main__":
-    vars(service)["Daemon"] = Gullible
+    vars(daemon)["Gatehouse"] = Gullible
     sys.exit(orchestrator.main())

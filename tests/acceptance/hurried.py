@@ -1,29 +1,31 @@
 """dayshift whose minutes are short, so that a test need not wait for whole ones. Only tests start this."""
 
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import daemon
-import enclosure
 import orchestrator
+import surroundings
 from dayshift import decisions, fleet, limits, patience
 from dayshift.model import Record
 
 TASK_MINUTE, SILENT_MINUTE, GRACE = 8.0, 10.0, 2.0
+chosen = surroundings.chosen
 
 
 def seconds_left(record: Record) -> float:
     return record.task.timeout_minutes * TASK_MINUTE - (record.active_seconds - record.forgiven_seconds)
 
 
-def surroundings(**facts: Any) -> enclosure.Surroundings:
-    return enclosure.Surroundings(**{**facts, "silence_seconds": facts["silence_seconds"] / 60 * SILENT_MINUTE})
+def hurried(*given: Any) -> surroundings.Surroundings:
+    found = chosen(*given)
+    return replace(found, silence_seconds=found.silence_seconds / 60 * SILENT_MINUTE)
 
 
 if __name__ == "__main__":
     decisions.seconds_left = seconds_left
-    vars(daemon)["Surroundings"] = surroundings
+    vars(surroundings)["chosen"] = hurried
     patience.RESULT_GRACE = GRACE
     limits.SOONEST, limits.MARGIN, fleet.STAGGER = timedelta(seconds=1), timedelta(seconds=1), timedelta(seconds=0.5)
     sys.exit(orchestrator.main())

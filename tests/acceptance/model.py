@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dayshift.rehearsal import Rehearsal
-from dayshift.script import parse_turns
+from dayshift.written_turns import parse_turns
 from tests.conftest import stopped
 
 KEY = "sk-ant-the-real-key"

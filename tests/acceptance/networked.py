@@ -3,11 +3,11 @@
 import os
 import sys
 
-import daemon
+import gatehouse
 import orchestrator
 from tests.beyond import PUBLIC, World
 
 if __name__ == "__main__":
     world = World({(address, 443): int(os.environ["PORT_BEYOND"]) for address in PUBLIC.values()})
-    vars(daemon)["beyond"] = lambda: world.beyond
+    vars(gatehouse)["beyond"] = lambda: world.beyond
     sys.exit(orchestrator.main())

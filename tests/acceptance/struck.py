@@ -15,7 +15,7 @@ import dusk
 import herald
 import orchestrator
 import service  # noqa: F401  # with all that a daemon needs
-from dayshift import preparation
+from dayshift import preparation, shift
 from tests.striking import EXIT, KILLED, Strike, arm
 
 MOST_LIVES = 150
@@ -35,7 +35,7 @@ def life(words: list[str], strike: Strike) -> int:
 
     vars(orchestrator)["_serve"] = serve
     preparation.prove = lambda prepared: []
-    desk.HINDERED_SECONDS = dusk.AGAIN_SECONDS = herald.AGAIN_SECONDS = orchestrator.AGAIN_SECONDS = AGAIN_SECONDS
+    desk.HINDERED_SECONDS = dusk.AGAIN_SECONDS = herald.AGAIN_SECONDS = shift.AGAIN_SECONDS = AGAIN_SECONDS
     code = orchestrator.main(words)
     sys.stdout.flush()
     os._exit(code)

@@ -5,15 +5,16 @@ import sys
 import agent
 import crew
 import orchestrator
+from dayshift.hearing import Hearing
 
 
 class Stumbling(agent.Agent):
     """Fails as soon as its first run has begun a command."""
 
-    def _hear(self) -> None:
+    async def _listen(self, hearing: Hearing, final: bool = False) -> None:
         if self.record.runs == 1 and (self.workspace.repo / "started").exists():
             raise RuntimeError("stumbled, on purpose")
-        agent.Agent._hear(self)
+        await agent.Agent._listen(self, hearing, final)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import claude_code
+from dayshift import claude_calls
 
 from .conftest import BuildHouse
 from .house import Daemon, House, left_behind, until
@@ -137,7 +137,7 @@ def test_a_day_outlives_ten_daemons(build: BuildHouse, cli: Path, oracle: Oracle
 def times_heard(oracle: Oracle, part: str) -> tuple[int, int]:
     """How often the model was told the answer: as its question's result; where a kill ate that, as guidance."""
     said = [json.dumps(entry.body["messages"]) for entry in oracle.of(part)]
-    ways = claude_code.ANSWERED, "The answer got lost on its way"
+    ways = claude_calls.ANSWERED, "The answer got lost on its way"
     return max((said_once.count(ways[0]), said_once.count(ways[1])) for said_once in said)
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from dayshift.rehearsal import Rehearsal
-from dayshift.script import parse_turns
+from dayshift.written_turns import parse_turns
 
 from .house import House, left_behind, until
 from .model import PART, Model

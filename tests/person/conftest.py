@@ -18,7 +18,7 @@ import psutil
 import pytest
 import yaml
 
-from dayshift import files, git, script
+from dayshift import files, git, written_turns
 from dayshift.commands.lookup import daemon
 from dayshift.home import Home
 from dayshift.rehearsal import Rehearsal
@@ -142,7 +142,7 @@ class Model:
         return {"ANTHROPIC_BASE_URL": f"{self.server.url}/all", "ANTHROPIC_API_KEY": "a key that opens nothing"}
 
     def play(self, *turns: dict[str, Any]) -> None:
-        self._loop.call_soon_threadsafe(self.server.play, "all", script.parse_turns(list(turns)), {})
+        self._loop.call_soon_threadsafe(self.server.play, "all", written_turns.parse_turns(list(turns)), {})
 
     def close(self) -> None:
         self._await(stopped(self.server))

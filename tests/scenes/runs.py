@@ -13,8 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-import enclosure
-from dayshift import closing, failpoints, files, git, spool, verification
+from dayshift import closing, failpoints, files, git, outfit, spool, verification
 from dayshift.commandline import Context
 from dayshift.commands import attach, start
 from dayshift.holder.bounds import Bounds, Watch
@@ -132,7 +131,7 @@ class Share(Alone):
         write("modules/deep/file", "x")(self.folder)
 
     def act(self) -> None:
-        asyncio.run(enclosure._copy(self.folder / "modules", self.folder / "copy"))
+        asyncio.run(outfit._copy(self.folder / "modules", self.folder / "copy"))
 
     def ends(self) -> None:
         assert (self.folder / "copy" / "deep" / "file").read_text() == "x"
