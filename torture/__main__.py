@@ -38,9 +38,9 @@ def _arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--seed", type=int, help="of every moment and decision; else a new one, which is printed")
-    parser.add_argument("--kills", type=int, default=1000, help="daemons ended with kill -9 (%(default)s)")
+    parser.add_argument("--kills", type=int, default=1000, help="daemons ended with kill -9 at work (%(default)s)")
     parser.add_argument("--holder-kills", type=int, default=100, help="holders ended so, meanwhile (%(default)s)")
-    parser.add_argument("--reboots", type=int, default=200, help="simulated losses of power (%(default)s)")
+    parser.add_argument("--reboots", type=int, default=200, help="simulated losses of power at work (%(default)s)")
     parser.add_argument("--agents", type=int, default=6, help="at work whenever something is killed (%(default)s)")
     parser.add_argument("--control", action="store_true", help="the control alone: the same, and nothing is killed")
     return parser.parse_args()

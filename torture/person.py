@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dayshift import dayfile, files, inbox, records, script
+from dayshift import dayfile, files, inbox, records, written_turns
 from dayshift.home import Home
 from dayshift.questions import Mailbox
 from dayshift.settings import load_settings
@@ -68,7 +68,7 @@ class Person:
         settings = load_settings(self._home, self._house.environment)
         day = dayfile.load_day(
             path, settings, self._house.project, home=self._home.root, known_model=lambda name: None,
-            parse_turns=script.parse_turns,
+            parse_turns=written_turns.parse_turns,
         )  # fmt: skip
         inbox.submit(self._home, {"kind": "day", "day": records.day_to_json(day)})
 

@@ -7,13 +7,13 @@ import asyncio
 import contextlib
 import json
 import random
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from tests.acceptance.listener import listening
 from tests.acceptance.oracle import cost, most
 from tests.acceptance.wire import Turn, Used, events
 from torture.parts import Part
@@ -51,26 +51,9 @@ class Provider:
 
     @contextlib.contextmanager
     def serving(self) -> Iterator["Provider"]:
-        """Listen on a free port of 127.0.0.1 for the block, in a thread of its own."""
-        thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        thread.start()
-        runner = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        try:
+        """Listen on loopback for the block."""
+        with listening({"/v1/messages": self._messages}, self._loop) as self.url:
             yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(_stop(runner), self._loop).result(10)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join()
-            self._loop.close()
-
-    async def _start(self) -> web.AppRunner:
-        app = web.Application(client_max_size=64 << 20)
-        app.router.add_post("/v1/messages", self._messages)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        return runner
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()  # a daemon that dies while it sends has not asked
@@ -118,11 +101,3 @@ class Provider:
             served.heard = True
         self._move(served.task, served.cost - served.most)
         return response
-
-
-async def _stop(runner: web.AppRunner) -> None:
-    await runner.cleanup()
-    held = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in held:
-        task.cancel()
-    await asyncio.gather(*held, return_exceptions=True)

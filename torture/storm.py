@@ -24,6 +24,7 @@ STRANGERS = 6
 LOOK_SECONDS = 0.05
 LONGEST_LIFE, SHORTEST_LIFE = 1.5, 0.01  #: seconds from the moment that enough agents work
 AT_ONCE = 0.15  #: of the lives end so soon after their beginning, whoever works
+MOST_LIVES = 4  #: for each death that is to be
 TO_WORK_SECONDS, TO_END_SECONDS = 90.0, 300.0  #: until enough agents work; of a life in which all is to be done
 OVER = (0, 4)  #: exit codes of a daemon whose day is over; 4: some tasks rest on their caps
 KEY = "sk-ant-a-key-that-opens-nothing"
@@ -31,13 +32,13 @@ KEY = "sk-ant-a-key-that-opens-nothing"
 
 @dataclass(frozen=True, slots=True)
 class Force:
-    """How often what is killed, and how many agents work at that; without a kill it is the control."""
+    """How often what is killed while that many agents work; without a kill it is the control."""
 
     kills: int
     holders: int
     reboots: int
     agents: int
-    evening: int = 0  #: of the kills, those after the last task, while the report is written
+    evening: int = 0  #: more kills, after the last task, while the report is written
 
     @property
     def tasks(self) -> int:
@@ -95,15 +96,21 @@ class Storm:
     def run(self) -> None:
         """All of it, and what is wrong afterwards."""
         self._again.append(self._person.write(self._force.tasks))
-        deaths = ["kill"] * (self._force.kills - self._force.evening) + ["reboot"] * self._force.reboots
-        self._chance.shuffle(deaths)
-        holders = {*self._chance.sample(range(len(deaths)), min(self._force.holders, len(deaths)))}
-        for number, death in enumerate(deaths):
-            if not self.problems:
-                self._one_death(death, with_a_holder=number in holders)
+        while not self.problems and (owed := self._owed()):
+            holders = self._force.holders - self.figures["holders killed"]
+            self._one_death(self._chance.choice(owed), self._chance.random() < holders / len(owed))
+            if self.figures["lives"] > MOST_LIVES * (self._force.kills + self._force.reboots + 1):
+                self.problems.append(f"after {self.figures['lives']} lives {len(owed)} deaths are still owed")
         if not self.problems:
             self._finish()
         self._judge()
+
+    def _owed(self) -> list[str]:
+        """The deaths that are still to come; one that found too few agents at work was beside the count."""
+        kills = self._force.kills - self.figures["kills with enough agents at work"]
+        reboots = self._force.reboots - self.figures["reboots with enough agents at work"]
+        holders = self._force.holders - self.figures["holders killed"]
+        return ["kill"] * kills + ["reboot"] * reboots or ["kill"] * holders
 
     def end(self) -> None:
         """Nothing below the zygote goes on."""

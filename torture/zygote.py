@@ -119,7 +119,7 @@ class _Parent:
     def __init__(self, line: socket.socket) -> None:
         import orchestrator
         import service
-        from dayshift import dayfile, preparation, reporting, script, settings
+        from dayshift import dayfile, preparation, reporting, settings, written_turns
         from dayshift.home import Home
 
         for each in pkgutil.iter_modules(reporting.__path__):  # what is imported only once a report is written
@@ -127,7 +127,7 @@ class _Parent:
 
         self._line = line
         self._orchestrator, self._service, self._home = orchestrator.Orchestrator, service, Home
-        self._dayfile, self._preparation, self._script, self._settings = dayfile, preparation, script, settings
+        self._dayfile, self._preparation, self._turns, self._settings = dayfile, preparation, written_turns, settings
         self._prepared: dict[str, Any] = {}
         self._lives: set[int] = set()
 
@@ -179,7 +179,7 @@ class _Parent:
         """The day file, as `start` reads it."""
         return self._dayfile.load_day(
             path, prepared.settings, Path(prepared.environment["DAYSHIFT_PROJECT"]), home=prepared.home.root,
-            known_model=lambda name: None, parse_turns=self._script.parse_turns,
+            known_model=lambda name: None, parse_turns=self._turns.parse_turns,
         )  # fmt: skip
 
     def _collect(self) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import math
 import re
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from .house import Daemon, until
+from .listener import listening
 from .wire import Fault, Turn, Used, error, events, is_answer, message, turn
 
 KEY = "sk-ant-the-real-key"
@@ -124,17 +124,10 @@ class Oracle:
 
     @contextlib.contextmanager
     def serving(self) -> Iterator["Oracle"]:
-        """Listen on a free port of 127.0.0.1 for the block, in a thread of its own."""
-        thread = threading.Thread(target=self._loop.run_forever)
-        thread.start()
-        runner = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        try:
+        """Listen on loopback for the block."""
+        posts = {"/v1/messages": self._messages, "/v1/messages/count_tokens": self._count}
+        with listening(posts, self._loop) as self.url:
             yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(_stop(runner), self._loop).result(10)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join()
-            self._loop.close()
 
     def environment(self, cli: Path) -> dict[str, str]:
         """What makes a day a real one that meets this API."""
@@ -158,16 +151,6 @@ class Oracle:
             self._loop.call_soon_threadsafe(self._released[part].set)
 
     # --- serving -----------------------------------------------------------------------------------
-
-    async def _start(self) -> web.AppRunner:
-        app = web.Application(client_max_size=64 << 20)
-        app.router.add_post("/v1/messages", self._messages)
-        app.router.add_post("/v1/messages/count_tokens", self._count)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        return runner
 
     async def _count(self, request: web.Request) -> web.Response:
         return web.json_response({"input_tokens": len(await request.read()) // 4})
@@ -260,11 +243,3 @@ async def _broken_off(
 
 def _framed(event: Mapping[str, Any]) -> bytes:
     return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-
-
-async def _stop(runner: web.AppRunner) -> None:
-    await runner.cleanup()
-    held = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in held:
-        task.cancel()
-    await asyncio.gather(*held, return_exceptions=True)
