@@ -46,12 +46,6 @@ class Counter:
         self._report, self._asked = Path(), frozenset[str]()  # the last one, and who had asked when it was written
         self._tidied = clock.monotonic()
 
-    def open(self) -> None:
-        """A stop that still lies there was meant for the daemon before this one, which has had its end."""
-        for request in inbox.pending(self._home):
-            if request.content.get("kind") == "stop":
-                self._reply(request.name, ["the daemon ended before it was told to"], ok=True)
-
     def look(self) -> None:
         """Take in what is new in the inbox."""
         turn = self._clock.monotonic()

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from daemon import Daemon
-from dayshift import chronicle, crash_file, daemon_log, files, records
+from dayshift import chronicle, crash_file, daemon_log, files, inbox, records
 from dayshift.clock import SystemClock, rfc3339
 from dayshift.failpoints import passing
 from dayshift.home import Home
@@ -19,7 +19,7 @@ from dayshift.stragglers import Threads
 if TYPE_CHECKING:  # handed in: the Orchestrator starts the service, and modules that import each other are none
     from orchestrator import Orchestrator
 
-LOCK_PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds the lock for an instant
+LOCK_PATIENCE = 5.0  #: seconds; a command that does something in a daemon's place holds the lock until it is done
 
 
 @contextmanager
@@ -29,6 +29,7 @@ def only_one(home: Home, rehearsal: bool) -> Iterator[Mapping[str, Any] | None]:
     Yields what is left there of an earlier daemon, which then ended without a word.
     """
     with files.lock(home.daemon_lock, patience=LOCK_PATIENCE):
+        inbox.forget_stops(home)  # at once: from now on a stop is meant for this daemon
         earlier = files.read_json(home.daemon_facts)
         facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
         files.write_json(home.daemon_facts, facts)
@@ -49,11 +50,14 @@ def serve(
     day: Day | None,
     once: bool,
     announce: Callable[[str], None],
+    owned: Callable[[], None] = lambda: None,
 ) -> int:
-    """Run the daemon in this process until the day is over; files.Locked if one owns the home."""
+    """Run the daemon in this process until the day is over; files.Locked if one owns the home. `owned` hears when this
+    one does."""
     prepared.home.make_folders()
     home, rehearsal = prepared.home, prepared.rehearsal
     with only_one(home, rehearsal) as earlier, _logged(prepared), crash_file.of_signals(home):
+        owned()
         chronicle.daemon_began(prepared.settings, rehearsal)
         if rehearsal:
             _forget_pretended_spending(home)

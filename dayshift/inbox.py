@@ -84,6 +84,13 @@ def _aside(path: Path) -> str:
         return f"it stays there ({error.strerror})"
 
 
+def forget_stops(home: Home) -> None:
+    """Take away each stop that still lies there: it was meant for the daemon before, which has had its end."""
+    for path in (home.inbox / f"{name}.json" for name in waiting(home)):
+        if files.read_facts(path).get("kind") == "stop":
+            path.unlink(missing_ok=True)
+
+
 def forget_replies(home: Home) -> None:
     """Take away answers to commands that stopped waiting."""
     for path in home.inbox.glob(f"*{REPLY_SUFFIX}"):

@@ -1,13 +1,13 @@
 """Which tasks of a day file can be taken in, and what their records become: new, known already, or of an earlier day.
 
-Joins the decisions: a task of an earlier day goes on as it would after the person's `retry` or `resume`. Pure.
+Joins the decisions and the orders: a task of an earlier day goes on as after the person's `retry` or `resume`. Pure.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from dayshift import decisions
+from dayshift import decisions, orders
 from dayshift.conversation import Guidance
 from dayshift.events import Order
 from dayshift.model import Day, Earlier, Record, Task
@@ -97,6 +97,8 @@ def admitted(known: Record | None, task: Task, day: Day, rehearsal: bool, record
     if known is None or (known.rehearsal, known.project) != (rehearsal, day.project):
         return _new(task, day, rehearsal, now)
     if known.day == day.date:
+        if rehearsal and known.ended and known.task != task:
+            return _new(task, day, rehearsal, now)  # what was written anew is rehearsed anew
         rests = isinstance(known.state, Parked) and known.state.why in (ParkReason.stop, ParkReason.cap)
         record = replace(known, task=_standing(known, task, day, records))
         return decisions.queued(record, now) if rests else record
@@ -123,9 +125,9 @@ def _moved(known: Record, now: datetime) -> Record:
     """What rests rests on, what ended tries again; in its state since the new day took it over."""
     match known.state:
         case Failed() | Halted() | Cancelled():
-            tried = decisions.obeyed(known, Order.retry, now)
+            tried = orders.obeyed(known, Order.retry, now)
         case Parked(why=why) if why not in LASTING:
-            tried = decisions.obeyed(known, Order.resume, now)
+            tried = orders.obeyed(known, Order.resume, now)
         case Waiting() | Queued() | Parked() as state:
             tried = replace(known, state=replace(state, since=now))
         case _:

@@ -136,7 +136,7 @@ def test_status_names_the_running_daemon(home: Home) -> None:
         assert "pid 4711, since 2026-11-20T09:00:00Z; a rehearsal" in run(home, "status").stdout
         facts = json.loads(run(home, "status", "--json").stdout)
     owner = {"pid": 4711, "started_at": "2026-11-20T09:00:00Z", "rehearsal": True}
-    assert facts == {"daemon": owner, "plan": [], "tasks": []}
+    assert facts == {"daemon": owner, "starting": None, "plan": [], "tasks": []}
 
 
 def test_status_json_holds_the_status_files_whole(busy: Home) -> None:

@@ -14,6 +14,7 @@ from dayshift.home import Home
 from dayshift.model import Record
 from departure import Departure
 from handover import Handover
+from service import only_one
 from tests.house import FakeClock, House
 
 
@@ -62,16 +63,13 @@ def test_a_request_is_taken_in_once(office: Office) -> None:
     assert office.events == [Ordered(Order.pause, "a", request)]
 
 
-def test_a_stop_for_the_daemon_before_stops_no_other(office: Office) -> None:
+def test_a_stop_is_meant_for_who_owned_the_home_when_it_was_given_and_for_no_other(office: Office) -> None:
     inbox.submit(office.home, {"kind": "stop"})
     order = inbox.submit(office.home, {"kind": "order", "order": "retry", "task": "a"})
-    counter = office.counter()
-    counter.open()
-    counter.look()
-    assert office.events == [Ordered(Order.retry, "a", order)]
-    inbox.submit(office.home, {"kind": "stop", "drain": True})
-    counter.look()
-    assert office.events[1:] == [StopAsked(drain=True)]
+    with only_one(office.home, rehearsal=False):
+        inbox.submit(office.home, {"kind": "stop", "drain": True})  # it owns the home, though it hears nobody yet
+        office.counter().look()
+    assert office.events == [Ordered(Order.retry, "a", order), StopAsked(drain=True)]
 
 
 @pytest.mark.parametrize(

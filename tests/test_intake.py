@@ -108,6 +108,18 @@ def test_a_rehearsal_never_goes_on_with_another_day() -> None:
     assert intake.admitted(old, day.tasks[0], day, True, {}, LATER).created_at == LATER
 
 
+@pytest.mark.parametrize("rehearsal", [True, False])
+def test_what_has_ended_stays_so_when_its_day_is_handed_in_again_but_a_rehearsal_does_anew_what_was_changed(
+    rehearsal: bool,
+) -> None:
+    day = Day(TODAY, "/src/shop", (task("a"),))
+    known = record(Failed(NINE, "red"), rehearsal=rehearsal, task=day.tasks[0])
+    assert intake.admitted(known, day.tasks[0], day, rehearsal, {"a": known}, LATER) == known
+    changed = replace(day.tasks[0], description="Other words.")
+    after = intake.admitted(known, changed, day, rehearsal, {"a": known}, LATER)
+    assert (after.task, after.state) == (changed, Queued(LATER) if rehearsal else known.state)
+
+
 # --- what becomes of it ----------------------------------------------------------------------------
 
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dayshift import resumption
+from dayshift.model import Day
 from dayshift.states import Done, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
-from tests.house import NINE, record, task
+from tests.house import NINE, TODAY, record, task
 
 MIDNIGHT = NINE.replace(hour=0)
 LATER, EARLIER = NINE + timedelta(hours=2), NINE - timedelta(hours=2)
@@ -49,3 +50,29 @@ def test_tasks_alike_stand_in_one_line_those_that_go_on_first_and_ended_ones_now
         "goes on: a, b",
         "waits for your answer: w",
     ]
+
+
+# --- rehearsals --------------------------------------------------------------------------------------
+
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.mark.parametrize(("rehearsal", "away"), [(True, ["old"]), (False, ["old", "ended", "open"])])
+def test_a_rehearsal_that_goes_on_keeps_what_had_ended_and_a_real_day_keeps_nothing_rehearsed(
+    rehearsal: bool, away: list[str]
+) -> None:
+    known = [record(Done(NINE), "old", day=YESTERDAY, rehearsal=True), record(Done(NINE), "ended", rehearsal=True),
+             record(Parked(NINE, ParkReason.stop), "open", rehearsal=True), record(Done(NINE), "real"),
+             record(Queued(NINE), "due", day=YESTERDAY)]  # fmt: skip
+    found = resumption.thrown_away({each.id: each for each in known}, rehearsal)
+    assert [each.id for each in found] == away
+
+
+def test_a_file_s_tasks_that_are_not_rehearsed_again_are_those_that_ended_in_a_rehearsal_that_goes_on() -> None:
+    known = [record(Done(NINE), "a", rehearsal=True), record(Done(NINE), "changed", rehearsal=True),
+             record(Queued(NINE), "open", rehearsal=True)]  # fmt: skip
+    day = Day(TODAY, "/src/shop", (task("a"), task("changed", priority=1), task("open"), task("new")))
+    records = {each.id: each for each in known}
+    assert resumption.left_as_ended(records, day, NINE) == ["a"]
+    del records["open"]  # then it is over, and all of it is rehearsed again
+    assert resumption.left_as_ended(records, day, NINE) == []

@@ -10,7 +10,7 @@ import click
 
 from dayshift.commandline import Context, Failure
 from dayshift.commands import asking
-from dayshift.commands.lookup import daemon, task_status
+from dayshift.commands.lookup import absence, daemon, task_status
 from dayshift.conversation import Question
 from dayshift.files import SIZE_LIMIT
 from dayshift.home import Home
@@ -48,7 +48,7 @@ def give(home: Home, status: Mapping[str, Any], text: str) -> None:
         raise Failure(problem)
     if not mailbox.submit(question.task_id, text, by="command"):
         raise _taken(mailbox, question)
-    later = "" if daemon(home) else "; no daemon runs, so it is taken up at the next start"
+    later = "" if daemon(home) else "; {}, so it is taken up {}".format(*absence(home))
     click.echo(f"{question.task_id}: answered{later}")
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from dayshift import files, inbox
+from dayshift import files, inbox, outset
 from dayshift.commandline import BAD_ENVIRONMENT, OK, TASK_FAILED, Context, Failure
-from dayshift.commands.lookup import daemon, task_status, withdraw
+from dayshift.commands.lookup import absence, daemon, task_status, withdraw
 from dayshift.failpoints import passing
 from dayshift.holder import USED
 from dayshift.home import Home
@@ -69,9 +69,9 @@ def _must_be_possible(home: Home, task: str) -> None:
 
 def _must_run(home: Home) -> None:
     if daemon(home) is None:
-        raise Failure(
-            "no daemon runs, and an agent reaches its model through it; `dayshift start` first", BAD_ENVIRONMENT
-        )
+        why, _ = absence(home)
+        cure = "attach once it runs" if outset.under_way(home) else "`dayshift start` first"
+        raise Failure(f"{why}, and an agent reaches its model through it; {cure}", BAD_ENVIRONMENT)
 
 
 def _be_let_in(home: Home, task: str, keep: bool) -> None:

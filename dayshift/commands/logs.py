@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from dayshift import files, log_files, log_lines
+from dayshift import log_files, log_lines, outset
 from dayshift.commandline import BAD_INPUT, Context, Failure
-from dayshift.commands.lookup import task_status
+from dayshift.commands.lookup import daemon, task_status
 from dayshift.home import Home
 from dayshift.markdown import clean
 from dayshift.status import read_all
@@ -73,7 +73,7 @@ def _of_daemon(home: Home, follow: bool, as_json: bool, most: int) -> None:
     for line in _whole_events(log_files.lines(path, None), most):
         click.echo(_shown(line, as_json))
     if follow:
-        _follow(path, as_json, over=lambda: not files.is_locked(home.daemon_lock))
+        _follow(path, as_json, over=lambda: outset.under_way(home) is None and daemon(home) is None)
     return None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dayshift import files
+from dayshift import files, outset
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.home import Home
 from dayshift.inbox import REPLY_SUFFIX
@@ -24,6 +24,13 @@ def daemon(home: Home) -> dict[str, Any] | None:
     if not files.is_locked(home.daemon_lock):
         return None
     return {"pid": None, "started_at": None, "rehearsal": None, **files.read_facts(home.daemon_facts)}
+
+
+def absence(home: Home) -> tuple[str, str]:
+    """Of a home in which no daemon runs: that, and when what is left for one is done, in words."""
+    if outset.under_way(home):
+        return "the daemon is only being started", "as soon as it runs"
+    return "no daemon runs", "at the next start"
 
 
 def terminal_width() -> int | None:

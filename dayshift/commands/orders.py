@@ -6,7 +6,7 @@ import click
 
 from dayshift import inbox
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
-from dayshift.commands.lookup import REPLY_SECONDS, daemon, task_status
+from dayshift.commands.lookup import REPLY_SECONDS, absence, daemon, task_status
 from dayshift.events import Order
 from dayshift.home import Home
 from dayshift.status import read_all
@@ -77,7 +77,8 @@ def _give(home: Home, order: Order, tasks: Sequence[str | None]) -> None:
     if running:
         _hear(home, requests)
     else:
-        click.echo(f"no daemon runs; the order to {order} is kept and obeyed at the next start")
+        why, when = absence(home)
+        click.echo(f"{why}; the order to {order} is kept and obeyed {when}")
 
 
 def _check_known(home: Home, order: Order, tasks: Sequence[str | None]) -> None:

@@ -4,7 +4,7 @@ import click
 
 from dayshift import guidance, inbox
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
-from dayshift.commands.lookup import REPLY_SECONDS, daemon, task_status
+from dayshift.commands.lookup import REPLY_SECONDS, absence, daemon, task_status
 from dayshift.home import Home
 from dayshift.states import ENDED
 
@@ -33,7 +33,7 @@ def say(context: Context, task: str, text: tuple[str, ...]) -> None:
     request = inbox.submit(context.home, {"kind": "say", "task": task, "text": words, "by": "command"})
     if running:
         return _hear(context.home, request)
-    return click.echo("no daemon runs; that is kept and said at the next start")
+    return click.echo("{}; that is kept and said {}".format(*absence(context.home)))
 
 
 def _check(home: Home, task_id: str) -> None:

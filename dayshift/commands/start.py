@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dayshift import (
     git,
     inbox,
     live,
+    outset,
     preparation,
     records,
     stragglers,
@@ -64,8 +66,8 @@ def start(context: Context, file: Path | None, rehearse: bool, once: bool, detac
     settings = read_settings(context)
     day = read_day(context, settings, file) if file else None
     must_lead_on(context.home, day)
-    if owner := _owner(context.home):
-        return _hand_over(context, owner, day, rehearse)
+    if (served := _served(context, day, rehearse)) is not None:
+        return served
     known, broken = records.load_all(context.home)
     upfront.refuse_what_cannot_be_read(context.home, broken, day, rehearse)
     owed = day is None and upfront.report_is_owed(context.home, known, rehearse)
@@ -78,20 +80,24 @@ def start(context: Context, file: Path | None, rehearse: bool, once: bool, detac
         return _detach(context)
     upfront.tell_what_goes_on(known, day, rehearse, settings.timezone)
     upfront.hear_every_end_as_ctrl_c()
-    _prove(prepared)
-    code = _serve(context, prepared, day, once or (owed and not stay))
+    try:
+        code = _run(context, prepared, day, once or (owed and not stay))
+    except files.Locked as error:  # another start was quicker
+        if (served := _served(context, day, rehearse)) is not None:
+            return served
+        raise Failure("another daemon was quicker, and has ended since; start again", BAD_ENVIRONMENT) from error
     return stragglers.leave(OK if stay else code)  # who stays was told to end, and did; the report says how it went
 
 
-def _serve(context: Context, prepared: preparation.Preparation, day: Day | None, once: bool) -> int:
-    try:
-        with live.shown(context.home, rehearsal=prepared.rehearsal) as announce:
-            code = context.parts.serve(prepared, day, once, announce)
-    except files.Locked as error:  # another start was quicker
-        if owner := _owner(context.home):
-            return _hand_over(context, owner, day, prepared.rehearsal)
-        raise Failure("another daemon was quicker, and has ended since; start again", BAD_ENVIRONMENT) from error
-    live.print_report(context.home, code)
+def _run(context: Context, prepared: preparation.Preparation, day: Day | None, once: bool) -> int:
+    """Prove the machine, as the one start that is under way, then run the daemon."""
+    home, rehearsal = context.home, prepared.rehearsal
+    with ExitStack() as until_owned:
+        until_owned.enter_context(outset.begun(home, rehearsal, SystemClock().now()))
+        _prove(prepared)
+        with live.shown(home, rehearsal) as announce:
+            code = context.parts.serve(prepared, day, once, announce, until_owned.close)
+    live.print_report(home, code)
     return code
 
 
@@ -141,13 +147,31 @@ def _owner(home: Home) -> dict[str, Any] | None:
     return None
 
 
-def _hand_over(context: Context, facts: dict[str, Any], day: Day | None, rehearse: bool) -> int:
-    """Give the file to the daemon that runs, and pass its answer on."""
+def _served(context: Context, day: Day | None, rehearse: bool) -> int | None:
+    """What came of it if a daemon runs here or is being started, for it gets the file; None if this start is first."""
+    if first := outset.under_way(context.home):
+        if first["rehearsal"] is not None:  # it has said who it is
+            _must_take(first, day, rehearse, "a start is under way")
+        click.echo(f"another start is under way (pid {first['pid']}); its daemon is waited for", err=True)
+        outset.over(context.home)
+    owner = _owner(context.home)
+    return _hand_over(context, owner, day, rehearse) if owner else None
+
+
+def _must_take(facts: dict[str, Any], day: Day | None, rehearse: bool, what: str) -> None:
+    """Failure if this start has nothing to hand over to that daemon, or what it must not be given."""
+    who = f"{what} already (pid {facts.get('pid')})"
     if day is None:
-        raise Failure(f"a daemon runs already (pid {facts.get('pid')}); see `dayshift status`", BAD_INPUT)
+        raise Failure(f"{who}; see `dayshift status`", BAD_INPUT)
     if bool(facts.get("rehearsal")) != rehearse:
         kind = "a rehearsal" if facts.get("rehearsal") else "a real day"
-        raise Failure(f"the daemon that runs plays {kind}; `dayshift stop` it first", BAD_INPUT)
+        raise Failure(f"{who}, and it plays {kind}; `dayshift stop` it first", BAD_INPUT)
+
+
+def _hand_over(context: Context, facts: dict[str, Any], day: Day | None, rehearse: bool) -> int:
+    """Give the file to the daemon that runs, and pass its answer on."""
+    _must_take(facts, day, rehearse, "a daemon runs")
+    assert day is not None
     name = inbox.submit(context.home, {"kind": "day", "day": records.day_to_json(day)})
     answer = inbox.reply(context.home, name, HAND_OVER_SECONDS)
     if answer is None:
@@ -166,7 +190,8 @@ def _detach(context: Context) -> int:
     output = context.home.logs / "start.log"
     context.home.make_folders()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; the daemon inherits it: no terminal is its own
-    with output.open("wb") as log:
+    with output.open("ab") as log:  # of two at once each adds its lines
+        log.truncate(0)
         passing("daemon.detaching")
         process = subprocess.Popen(
             [sys.executable, sys.argv[0], *words],
@@ -182,6 +207,14 @@ def _detach(context: Context) -> int:
             click.echo(f"the daemon runs (pid {process.pid}); watch it with `dayshift status --watch`")
             return OK
         if process.poll() is not None:
-            raise Failure(output.read_text(errors="replace").strip(), process.returncode)
+            return _ended_at_once(process.returncode, output.read_text(errors="replace").strip())
         time.sleep(0.05)
     raise Failure(f"the daemon has not started within {DETACH_SECONDS} s; see {output}", BAD_ENVIRONMENT)
+
+
+def _ended_at_once(code: int, said: str) -> int:
+    """What became of it where no daemon of its own runs: handed over, or it could not be."""
+    if code != OK:
+        raise Failure(said, code)
+    click.echo(said)
+    return OK

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dayshift import outset
 from dayshift.commandline import Context
 from dayshift.commands.lookup import daemon, print_json
 from dayshift.home import Home
@@ -16,6 +17,7 @@ from dayshift.status import as_lines, plan_line, read_all, read_plan, table_rows
 
 REDRAW_SECONDS = 1.0
 PIPE_WIDTH = 160
+SAID_OF_A_START = ("pid", "started_at", "rehearsal")  #: the same as of a daemon
 
 Statuses = Sequence[dict[str, Any]]
 
@@ -38,15 +40,21 @@ def status(context: Context, watch: bool, as_json: bool) -> None:
     if watch:
         return _watch(context.home)
     if as_json:
-        facts = {"daemon": daemon(context.home), "plan": read_plan(context.home), "tasks": read_all(context.home)}
-        return print_json(facts)
+        return print_json(_facts(context.home))
     colour = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if colour else PIPE_WIDTH
     return click.echo(_screen(context.home, read_all(context.home), width, colour))
 
 
+def _facts(home: Home) -> dict[str, Any]:
+    start = outset.under_way(home)  # asked first: it is over once its daemon is there
+    found = daemon(home)
+    starting = {name: start[name] for name in SAID_OF_A_START} if start and found is None else None
+    return {"daemon": found, "starting": starting, "plan": read_plan(home), "tasks": read_all(home)}
+
+
 def _screen(home: Home, statuses: Statuses, width: int, colour: bool) -> str:
-    lines = [_header(daemon(home), statuses)]
+    lines = [_header(home, statuses)]
     if statuses:
         lines += as_lines(statuses, datetime.now(UTC), width, colour)
     else:
@@ -59,12 +67,16 @@ def _screen(home: Home, statuses: Statuses, width: int, colour: bool) -> str:
     return "\n".join(lines)
 
 
-def _header(facts: dict[str, Any] | None, statuses: Statuses) -> str:
-    if facts is None:
+def _header(home: Home, statuses: Statuses) -> str:
+    start = outset.under_way(home)  # asked first, as above
+    found, what = daemon(home), "running"
+    if found is None and start is not None:
+        found, what = start, "being started"
+    if found is None:
         rehearsal = any(each.get("rehearsal") for each in statuses)
         return "daemon: not running" + ("; these tasks are a rehearsal" if rehearsal else "")
-    line = f"daemon: running, pid {facts['pid'] or 'unknown'}, since {facts['started_at'] or 'just now'}"
-    return line + ("; a rehearsal" if facts["rehearsal"] else "")
+    line = f"daemon: {what}, pid {found['pid'] or 'unknown'}, since {found['started_at'] or 'just now'}"
+    return line + ("; a rehearsal" if found["rehearsal"] else "")
 
 
 def _asking(statuses: Statuses) -> set[tuple[str, int]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dayshift import inbox
+from dayshift import inbox, outset
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import REPLY_SECONDS, daemon, withdraw
 from dayshift.home import Home
@@ -24,6 +24,8 @@ LOOK_AGAIN_SECONDS = 0.1
 def stop(context: Context, drain: bool, now: bool) -> None:
     """Stop the daemon. Running agents are parked and go on at the next start.
 
+    A start that still proves the machine is ended before its day begins.
+
     \b
     Examples:
       dayshift stop
@@ -31,9 +33,9 @@ def stop(context: Context, drain: bool, now: bool) -> None:
     """
     if drain and now:
         raise click.UsageError("--drain waits for the agents, --now does not; choose one")
-    home, facts = context.home, daemon(context.home)
-    if facts is None:
-        return click.echo(f"no daemon runs in {home.root}")
+    home, first = context.home, outset.under_way(context.home)
+    if (facts := daemon(home)) is None:
+        return click.echo(_before_its_day(home, first) if first else f"no daemon runs in {home.root}")
     try:
         stopped = _stopped(home, facts, drain, now)
     except KeyboardInterrupt:
@@ -46,6 +48,17 @@ def stop(context: Context, drain: bool, now: bool) -> None:
         cure = "kill it by its pid" if now else "`dayshift stop --now` does not wait for the agents"
         raise Failure(f"the daemon (pid {facts['pid']}) still runs after {PATIENCE:.0f} s; {cure}", BAD_ENVIRONMENT)
     return click.echo(f"the daemon (pid {facts['pid']}) has ended; unfinished tasks go on at the next start")
+
+
+def _before_its_day(home: Home, start: dict[str, Any]) -> str:
+    """End a start that is under way; what came of it, in words."""
+    who = f"the start that is under way (pid {start['pid']})"
+    if not outset.end(start) and not outset.over(home, REPLY_SECONDS):
+        cure = "end it there, by Ctrl-C, or repeat this once its daemon runs"
+        raise Failure(f"{who} is a process of another machine or container; {cure}", BAD_ENVIRONMENT)
+    if not outset.over(home, PATIENCE) or not gone(home, start["pid"], PATIENCE):
+        raise Failure(f"{who} has not ended within {PATIENCE:.0f} s; kill it by its pid", BAD_ENVIRONMENT)
+    return f"{who} was ended before its day began"
 
 
 def _stopped(home: Home, facts: dict[str, Any], drain: bool, now: bool) -> bool:

@@ -27,14 +27,22 @@ def hear_every_end_as_ctrl_c() -> None:
 
 
 def tell_what_goes_on(known: dict[str, Record], day: Day | None, rehearse: bool, timezone: str) -> None:
-    """Without a file: what this start finds, and what of it rests on the person."""
+    """Without a file: what this start finds, and what of it rests on the person; with one, what is not done again."""
     if day is not None:
+        if rehearse:
+            _tell_what_was_rehearsed(known, day)
         return
     now, mine = SystemClock().now(), {each: record for each, record in known.items() if record.rehearsal == rehearse}
     for line in (found := resumption.lines(mine, now, midnight(now, timezone))):
         click.echo(line, err=True)
     if not found:
         click.echo("nothing to go on with; `dayshift start FILE` hands a day over to this daemon", err=True)
+
+
+def _tell_what_was_rehearsed(known: dict[str, Record], day: Day) -> None:
+    if ids := resumption.left_as_ended(known, day, SystemClock().now()):
+        anew = "what the file changes of them begins anew, and so does all of it after `dayshift cancel`"
+        click.echo(f"the rehearsal of {day.date} goes on; ended already: {', '.join(ids)} ({anew})", err=True)
 
 
 def refuse_what_is_held_by_a_newer(home: Home, known: dict[str, Record]) -> None:
@@ -69,7 +77,7 @@ def refuse_what_cannot_be_read(home: Home, broken: list[str], day: Day | None, r
     for task_id in lost if day is None else ():
         click.echo(wrecks.told(home, task_id), err=True)
     if day is None:
-        records.kept_day(home)
+        records.kept_day(home, rehearse)
     elif problems := intake.collisions({}, day, rehearse, unreadable=lost):
         raise Failure("\n".join(problems), BAD_ENVIRONMENT)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -141,28 +142,43 @@ def test_a_run_whose_holder_was_killed_is_resumed_in_its_session(real: House, mo
     sound(real, model)
 
 
-def killed_rehearsal(house: House) -> Path:
-    """A rehearsal whose daemon was killed while its agent ran a command; the day file."""
-    turns = [{"bash": "touch started && sleep 4 && echo rehearsed > work.txt"}, {"text": "Done."}]
-    day = house.day({**TASK, "rehearsal": turns})
+TURNS = [{"bash": "touch started && sleep 4 && echo rehearsed > work.txt"}, {"text": "Done."}]
+
+
+def killed_rehearsal(house: House, day: Path, failed: Sequence[str] = ()) -> None:
+    """The day is rehearsed, and its daemon killed while the worker runs a command and these tasks have failed."""
     first = house.start("start", day, "--rehearse")
     until((house.workspace("worker") / "repo" / "started").exists, 60, "the command began")
+    until(lambda: all(house.state(each) == "failed" for each in failed), 4, "those that fail")
     first.kill()
-    return day
 
 
 @pytest.mark.long
-def test_a_killed_rehearsal_goes_on_at_the_next_one(house: House) -> None:
-    ended = house.run("start", killed_rehearsal(house), "--rehearse", "--once")
+def test_a_killed_rehearsal_goes_on_at_the_next_one_and_its_report_tells_of_the_whole_day(house: House) -> None:
+    """What had ended stays as it was, and what depends on it goes on; only what the file says anew begins anew."""
+    before = {"id": "before", "rehearsal": [{"bash": "echo ready > before.txt"}, {"text": "Done."}]}
+    worker = {**TASK, "depends_on": ["before"], "rehearsal": TURNS}
+    missing = {"id": "missing", "deliverables": ["missing.txt"], "max_attempts": 1, "rehearsal": [{"text": "Done."}]}
+    killed_rehearsal(house, house.day(before, missing, worker), failed=["missing"])
+    began = house.status("before")["started_at"]
+
+    found = {**missing, "rehearsal": [{"bash": "touch missing.txt"}, {"text": "Done."}]}
+    after = {"id": "after", "depends_on": ["before", "worker"], "rehearsal": [{"text": "Done."}]}
+    ended = house.run("start", house.day(before, found, worker, after), "--rehearse", "--once")
     assert ended.code == 0, ended
-    assert (house.task("worker")["state"], house.task("worker")["runs"]) == ("done", 1)
+    assert "the rehearsal of 2026-11-20 goes on; ended already: before (" in ended.err
+    told = {task["task_id"]: (task["state"], task["runs"]) for task in house.facts()["tasks"]}
+    assert told == dict.fromkeys(("before", "missing", "worker", "after"), ("done", 1))
+    assert house.status("before")["started_at"] == began
     assert left_behind(house) == []
 
 
 @pytest.mark.long
 def test_a_real_day_throws_a_killed_rehearsal_away(real: House, model: Model) -> None:
-    """The run that was still on is ended, and none of its work is mistaken for the real task's."""
-    day = killed_rehearsal(real)
+    """The run that was still on is ended, and none of its work is mistaken for the real task's; whatever day it was
+    of, its id is free."""
+    killed_rehearsal(real, real.day({**TASK, "rehearsal": TURNS}, date="2026-11-19"))
+    day = real.day(TASK)
     model.plays(real.workspace("worker"), [{"bash": "test ! -e started && echo real > work.txt"}, {"text": "Done."}])
     ended = real.run("start", day, "--once")
     assert ended.code == 0, ended

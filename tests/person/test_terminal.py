@@ -1,5 +1,6 @@
 """A day as a person drives it at a terminal: progress, Ctrl-C, answers, a daemon in the background, orders to it."""
 
+import json
 import os
 import re
 import shlex
@@ -13,6 +14,7 @@ import pytest
 
 from dayshift import files
 from dayshift.commands.lookup import daemon
+from dayshift.home import OWN_LOGS
 from tests.person.conftest import Model, Person, wait_for
 
 pytestmark = pytest.mark.acceptance
@@ -98,17 +100,22 @@ def test_one_ctrl_c_parks_everything_and_start_goes_on_with_the_same_sessions(pe
 
 @pytest.mark.long
 def test_a_rehearsal_that_was_stopped_goes_on_as_well(person: Person, pinned_cli: Path) -> None:
-    day = person.day({**ONE_TASK, "rehearsal": [BEGIN, {**GO_ON, "delay": 3}, END]})
+    """What had ended before is told of at its end as well: the report and the exit code are those of the whole day."""
+    fails = {"id": "fails", "deliverables": ["none.txt"], "max_attempts": 1, "rehearsal": [{**END}]}
+    day = person.day({**ONE_TASK, "rehearsal": [BEGIN, {**GO_ON, "delay": 8}, END]}, fails)
     with person.terminal("start", day, "--rehearse") as terminal:
+        terminal.expect(r"failed\S* +fails")
         at_work(person)
         terminal.sendintr()
         read_to_the_end(terminal)
-    assert terminal.exitstatus == OK
+    assert terminal.exitstatus == TASK_FAILED
     session = person.status("one")["session_id"]
     assert person.state("one") == "parked"
     result = person.run("start", "--rehearse", "--once")
-    assert result.returncode == OK, result
+    assert result.returncode == TASK_FAILED, result
     assert (person.state("one"), person.status("one")["session_id"]) == ("done", session)
+    report = json.loads((person.home.results / "2026-11-20-rehearsal.json").read_text())
+    assert {each["task_id"]: each["state"] for each in report["tasks"]} == {"fails": "failed", "one": "done"}
 
 
 def test_a_second_ctrl_c_does_not_wait_and_the_next_start_takes_up_what_went_on(person: Person, model: Model) -> None:
@@ -197,6 +204,17 @@ def test_a_ctrl_c_before_the_day_began_leaves_nothing_behind(person: Person, pin
     assert "Traceback" not in shown
     assert terminal.exitstatus == 130
     assert daemon(person.home) is None
+    assert person.state("one") is None
+
+
+@pytest.mark.long
+def test_a_stop_before_the_day_began_ends_the_start_in_order(person: Person, pinned_cli: Path) -> None:
+    with person.terminal("start", person.day(ONE_TASK), "--rehearse") as terminal:
+        terminal.expect("trying to break out")
+        assert "was ended before its day began" in stopped(person)
+        shown = read_to_the_end(terminal)
+    assert "Traceback" not in shown
+    assert terminal.exitstatus == 130
     assert person.state("one") is None
 
 
@@ -320,6 +338,7 @@ def test_a_log_that_is_followed_ends_with_its_task(person: Person, model: Model)
     assert terminal.exitstatus == OK
     assert person.state("one") == "done"
     stopped(person)
+    assert {log.stem for log in person.home.logs.glob("*.log")} == {"one", *OWN_LOGS}  # as no task may be called
 
 
 @pytest.mark.long
