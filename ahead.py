@@ -115,7 +115,7 @@ def _own_cap(home: Home, day: date) -> Pico | None:
     """The cap that the day file itself named."""
     known = None
     with suppress(files.Unusable):  # told when it is needed to go on; a report does without
-        known, _ = records.kept_day(home)
+        known, _ = records.kept_day(home, rehearsal=False)
     return known.max_cost if known and known.date == day else None
 
 

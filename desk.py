@@ -32,11 +32,6 @@ OVER = {"reserved_usd": NOTHING}  #: all that is remembered of what was shown of
 HINDERED_SECONDS = 30.0  #: for which no agent is started after the machine did not let one begin
 
 
-def kept_day(home: Home) -> tuple[Day | None, bool]:
-    """The day an earlier daemon remembered, and whether the person's tree was dirty when it began."""
-    return records.kept_day(home)
-
-
 def keep_plan(home: Home, windows: Iterable[PlanWindow], now: datetime) -> None:
     """Keep how much of the person's plan is used, window by window; what this answer does not speak of stays."""
     known = {each["window"]: each for each in read_plan(home)}
@@ -55,9 +50,10 @@ class Desk:
         self, home: Home, clock: Clock, spend: Callable[[Record], TaskSpend], announce: Callable[[str], None],
         tell: Callable[[Alert], None] = lambda alert: None,
         answered: Callable[[Question, Record], None] = lambda question, after: None, timezone: str = "UTC",
+        rehearsal: bool = False,
     ) -> None:  # fmt: skip
         self._home, self._clock, self._spend, self._announce = home, clock, spend, announce
-        self._tell, self._answered, self._timezone = tell, answered, timezone
+        self._tell, self._answered, self._timezone, self._rehearsal = tell, answered, timezone, rehearsal
         self._mailbox = questions.Mailbox(home)
         self._shown: dict[str, dict[str, Any]] = {}
         self._letterbox = Letterbox(self._mailbox, clock, self.say)
@@ -114,7 +110,7 @@ class Desk:
     def keep_day(self, day: Day) -> None:
         """Remember what the day file said for all its tasks, and whether agents start without open changes."""
         facts = {"day": records.day_to_json(replace(day, tasks=())), "dirty": _dirty(day)}
-        self.arrears.keep(lambda: files.write_sealed(self._home.day_facts, facts))
+        self.arrears.keep(lambda: files.write_sealed(self._home.day_facts(self._rehearsal), facts))
         passing("day.kept")
 
     def ask(self, question: Question) -> None:

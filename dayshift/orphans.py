@@ -50,9 +50,8 @@ class Orphan:
 def projects(home: Home, *more: Path) -> tuple[Path, ...]:
     """Every repository that tasks of this home ever worked in, and these."""
     kept = (files.read_json(path) for path in (*home.records.glob("*.json"), *home.history.glob("*/*.json")))
-    day = files.read_json(home.day_facts)
-    named = [each.get("project") for each in (*kept, day.get("day") if isinstance(day, dict) else None)
-             if isinstance(each, dict)]  # fmt: skip
+    days = (files.read_facts(path).get("day") for path in home.days_at_hand)
+    named = [each.get("project") for each in (*kept, *days) if isinstance(each, dict)]
     found = dict.fromkeys((*(Path(each) for each in named if isinstance(each, str)), *more))
     return tuple(each for each in found if each.is_dir())
 

@@ -62,15 +62,15 @@ def day_from_json(data: dict[str, Any]) -> Day:
     return day
 
 
-def kept_day(home: Home) -> tuple[Day | None, bool]:
+def kept_day(home: Home, rehearsal: bool) -> tuple[Day | None, bool]:
     """The day an earlier daemon remembered, and whether the person's tree was dirty when it began; Unusable if that
     cannot be read: its cap would be forgotten."""
     cure = "the cap of the day that was at hand is not known; start with its day file again: `dayshift start FILE`"
-    kept = files.read_own(home.day_facts, cure)
+    kept = files.read_own(home.day_facts(rehearsal), cure)
     try:
         return (day_from_json(kept["day"]), bool(kept.get("dirty"))) if kept else (None, False)
     except (KeyError, ValueError) as error:
-        raise files.Unusable(f"{home.day_facts} holds no day: {cure}") from error
+        raise files.Unusable(f"{home.day_facts(rehearsal)} holds no day: {cure}") from error
 
 
 def save(home: Home, record: Record) -> None:

@@ -46,7 +46,7 @@ def alike(office: Office, *costs: str, day: date = date(2026, 11, 10), **facts: 
         ))  # fmt: skip
         assert isinstance(outcome, Admitted)
         ledger.settle(outcome.id, Usage(MODEL, Tokens(1)), from_usd(cost), "r", NINE)
-        ledger.task_ended(on, task_id, "done")
+        ledger.memoranda.task_ended(on, task_id, "done")
         its_task = replace(task(task_id, **facts), model=MODEL)
         records.put_by(office.home, record(Done(NINE), task=its_task, day=on, runs=1, created_at=_nine(on)))
     ledger.close()
@@ -116,7 +116,8 @@ def test_nothing_is_called_dear_of_what_had_cost_more_than_was_likely_before(off
 
 def test_tomorrow_says_what_was_left_and_the_file_has_it(office: Office) -> None:
     office.home.make_folders()
-    files.write_json(office.home.day_facts, {"day": day_to_json(Day(TODAY, "/src/shop", (), from_usd(8)))})
+    day = day_to_json(Day(TODAY, "/src/shop", (), from_usd(8)))
+    files.write_json(office.home.day_facts(rehearsal=False), {"day": day})
     facts = facts_of(office, its(Failed(NINE, "red")), its(Done(NINE), "u"), does=lambda treasury: spend(treasury, 2))
     assert facts.tomorrow is not None
     assert (facts.tomorrow.date, facts.tomorrow.carry_over) == (TOMORROW, FILE)

@@ -158,7 +158,7 @@ def test_the_person_s_own_template_is_used(written: Home, run: Run) -> None:
 
 
 def test_the_daemon_s_own_day_is_fresh_and_left_to_it(written: Home, run: Run) -> None:
-    files.write_json(written.day_facts, {"day": {"date": "2026-11-20"}})
+    files.write_json(written.day_facts(rehearsal=False), {"day": {"date": "2026-11-20"}})
     markdown(written).write_text("the daemon's own")
 
     def write(_: dict[str, Any]) -> tuple[list[str], bool]:

@@ -71,7 +71,7 @@ def settle(ledger: Ledger, booking: int, cost: str) -> None:
 def spent(home: Home) -> Home:
     """Three days before: $2. Today: $1 settled, $0.50 at the worst case, $0.25 in flight; and $3 on a plan."""
     ledger = Ledger.open(home.ledger(rehearsal=False))
-    ledger.current_day(TODAY)
+    ledger.memoranda.current_day(TODAY)
     settle(ledger, book(ledger, "old", "3", day=date(2126, 11, 17)), "2")
     settle(ledger, book(ledger, "task-1", "1.5"), "1")
     ledger.settle_unknown(book(ledger, "task-1", "0.5", model="claude-opus-5-5", session="s-2"), NOON)
@@ -150,9 +150,15 @@ def test_every_budget_with_a_cap_says_what_is_left(spent: Home) -> None:
 
 
 def test_the_cap_of_the_day_file_that_runs_goes_before_a_higher_one(spent: Home) -> None:
-    spent.day_facts.write_text(json.dumps({"day": {"date": "2126-11-20", "max_cost": from_usd(2)}, "dirty": False}))
+    def keep(day: str, rehearsal: bool) -> None:
+        kept = {"day": {"date": day, "max_cost": from_usd(2)}, "dirty": False}
+        spent.day_facts(rehearsal).write_text(json.dumps(kept))
+
+    keep("2126-11-20", rehearsal=True)
+    assert facts(spent)["budgets"][0]["cap_usd"] == "5.00"
+    keep("2126-11-20", rehearsal=False)
     assert facts(spent)["budgets"][0]["cap_usd"] == "2.00"
-    spent.day_facts.write_text(json.dumps({"day": {"date": "2126-11-19", "max_cost": from_usd(2)}, "dirty": False}))
+    keep("2126-11-19", rehearsal=False)
     assert facts(spent)["budgets"][0]["cap_usd"] == "5.00"
 
 
@@ -216,7 +222,7 @@ def test_open_tasks_have_a_forecast_from_like_tasks_less_what_they_spent(home: H
     for number, amount in enumerate(("1", "2", "3", "4", "9")):
         day = date(2026, 11, number + 1)
         settle(ledger, book(ledger, "like", "9", day=day, complexity="medium"), amount)
-        ledger.task_ended(day, "like", "done")
+        ledger.memoranda.task_ended(day, "like", "done")
     record = add(home, "task-1", Running(NOON, 1))
     add(home, "task-2", Done(NOON))
     settle(ledger, book(ledger, "task-1", "1", day=record.day, complexity="medium"), "0.75")

@@ -27,7 +27,7 @@ from dayshift.states import Running, Waiting
 from dayshift.status import read_all, read_plan
 from dayshift.vigil import Vigil
 from dayshift.workspace import Workspace
-from desk import keep_plan, kept_day
+from desk import keep_plan
 from tests import day_examples
 from tests.house import NINE, TODAY, record
 
@@ -180,12 +180,13 @@ def test_an_opening_of_the_day_that_cannot_be_read_is_told_and_proves_nothing(ho
 
 def test_the_day_at_hand_is_as_it_was_kept_or_unusable_with_the_cure(home: Home) -> None:
     day = Day(TODAY, "/src/shop", (), from_usd(8), "tasks/today.yaml")
-    files.write_sealed(home.day_facts, {"day": records.day_to_json(day), "dirty": True})
-    assert survives(home.day_facts, told(lambda: kept_day(home)), "unusable") > 100
+    place = home.day_facts(rehearsal=False)
+    files.write_sealed(place, {"day": records.day_to_json(day), "dirty": True})
+    assert survives(place, told(lambda: records.kept_day(home, rehearsal=False)), "unusable") > 100
     for odd in ODD:
-        files.write_json(home.day_facts, {"day": odd})
+        files.write_json(place, {"day": odd})
         with pytest.raises(files.Unusable, match="start with its day file again"):
-            kept_day(home)
+            records.kept_day(home, rehearsal=False)
 
 
 def test_the_facts_of_a_report_are_as_they_were_or_none(home: Home) -> None:

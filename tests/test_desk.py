@@ -17,7 +17,7 @@ from dayshift.model import Day, Record, Tokens
 from dayshift.money import from_usd
 from dayshift.states import Done, Running, Waiting
 from dayshift.status import TaskSpend, read_plan
-from desk import Desk, keep_plan, kept_day
+from desk import Desk, keep_plan
 from tests.house import NINE, SECOND, TODAY, FakeClock, question, record, task
 from tests.test_files import NASTY
 
@@ -235,9 +235,10 @@ def test_the_day_is_remembered_with_whether_the_persons_tree_was_dirty(
     if dirty:
         (project.work_tree / "README.md").write_text("open")
     day = Day(TODAY, str(project.work_tree / "src"), (task("a"),), from_usd("50"), "tasks/today.yaml")
-    assert kept_day(office.home) == (None, False)
+    assert records.kept_day(office.home, rehearsal=False) == (None, False)
     office.desk.keep_day(day)
-    assert kept_day(office.home) == (replace(day, tasks=()), dirty)
+    assert records.kept_day(office.home, rehearsal=False) == (replace(day, tasks=()), dirty)
+    assert records.kept_day(office.home, rehearsal=True) == (None, False)
 
 
 def test_of_the_plan_the_latest_word_on_each_window_is_kept(office: Office) -> None:

@@ -232,7 +232,7 @@ def test_every_project_a_task_ever_worked_in_is_looked_at(home: Home, tmp_path: 
     add(home, "task-1", Done(NOON), project=str(tmp_path / "one"))
     records.put_by(home, add(home, "task-2", Done(NOON), project=str(tmp_path / "two")))
     add(home, "task-2", Done(NOON), project="/nowhere")
-    files.write_json(home.day_facts, {"day": {"project": str(tmp_path / "three")}, "dirty": False})
+    files.write_json(home.day_facts(rehearsal=False), {"day": {"project": str(tmp_path / "three")}, "dirty": False})
     (home.records / "task-3.json").write_text('{"project": 7}')
     looked_at = orphans.projects(home, tmp_path / "four", tmp_path / "one")
     assert sorted(each.name for each in looked_at) == ["four", "one", "three", "two"]

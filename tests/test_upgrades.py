@@ -137,7 +137,7 @@ def test_the_files_of_the_first_release_are_read(home: Home, tmp_path: Path) -> 
     assert isinstance(known["worker"].state, Running) and known["worker"].session_id == "3f9a"
     records.save(home, known["worker"])
     assert records.load_all(home)[0] == known
-    day, dirty = records.kept_day(home)
+    day, dirty = records.kept_day(home, rehearsal=False)
     assert day is not None and (day.date, day.project, dirty) == (date(2026, 11, 20), str(tmp_path), False)
 
 

@@ -33,7 +33,7 @@ def _behind(now: datetime) -> Iterator[str]:
 def _future(subject: Subject) -> Iterator[str]:
     """Nor can what the daemon wrote: the newest of its files of each kind is asked."""
     home = subject.home
-    places = [home.daemon_facts, home.day_facts, home.logs / "daemon.log", *home.records.glob("*.json")]
+    places = [home.daemon_facts, *home.days_at_hand, home.logs / "daemon.log", *home.records.glob("*.json")]
     times = [path.stat().st_mtime for path in places if path.exists()]
     newest = datetime.fromtimestamp(max(times, default=0.0), UTC)
     if newest > subject.now + AHEAD:

@@ -30,15 +30,17 @@ def torn(subject: Subject) -> Iterator[Point]:
     names = ", ".join(f"{path.relative_to(subject.home.root)} ({why})" for path, why, _ in found[:MOST_NAMED])
     more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
     repairs = tuple(_set_aside(path) for path, _, is_moved in found if is_moved)
-    yield Point("files", False, f"{len(found)} of {read} are torn: {names}{more}",
-                cure="`dayshift doctor --fix` sets them aside; nothing is deleted", repairs=repairs)  # fmt: skip
+    is_one = len(found) == 1
+    yield Point("files", False, f"{len(found)} of {read} {'is' if is_one else 'are'} torn: {names}{more}",
+                cure=f"`dayshift doctor --fix` sets {'it' if is_one else 'them'} aside; nothing is deleted",
+                repairs=repairs)  # fmt: skip
 
 
 def _kinds(home: Home) -> Iterator[tuple[list[Path], Reads, bool]]:
     """The files of each kind, how one is read, and whether a torn one may be moved: a run's own files are its proof."""
     yield list(home.records.glob("*.json")), records.from_json, True
     yield list(home.history.glob("*/*.json")), records.from_json, True
-    yield [path for path in (home.day_facts,) if path.exists()], lambda data: records.day_from_json(data["day"]), True
+    yield [path for path in home.days_at_hand if path.exists()], lambda data: records.day_from_json(data["day"]), True
     yield list((home.own / "days").glob("*.json")), _object, True
     yield list(home.reviews.glob("*.json")), _object, False
     yield list(home.inbox.glob("*.json")), _object, True
@@ -86,7 +88,8 @@ def set_aside_before(subject: Subject) -> Iterator[Point]:
     found = sorted((*subject.home.own.glob("**/*.broken*"), *subject.home.questions.glob("*.broken*")))
     if found:
         names = ", ".join(str(path.relative_to(subject.home.root)) for path in found[:MOST_NAMED])
-        yield Point("set aside", True, f"{len(found)} files: {names}", cure="look at them, then delete them by hand")
+        count, them = ("1 file", "it") if len(found) == 1 else (f"{len(found)} files", "them")
+        yield Point("set aside", True, f"{count}: {names}", cure=f"look at {them}, then delete {them} by hand")
 
 
 def histories(subject: Subject) -> Iterator[Point]:
@@ -94,7 +97,9 @@ def histories(subject: Subject) -> Iterator[Point]:
     lines = [line for path in _newest(list((subject.home.own / "timeline").glob("*.jsonl")))
              for line in _bytes(path).split(b"\n") if line]  # fmt: skip
     if cut := sum(1 for line in lines if not _is_json(line)):
-        yield Point("histories", True, f"{cut} of {len(lines)} lines were cut off; what they said is not in timelines")
+        was, they = ("was", "it") if cut == 1 else ("were", "they")
+        found = f"{cut} of {len(lines)} lines {was} cut off; what {they} said is not in timelines"
+        yield Point("histories", True, found)
 
 
 def _bytes(path: Path) -> bytes:
@@ -121,10 +126,14 @@ def statuses(subject: Subject) -> Iterator[Point]:
              if _state(subject.home.status / f"{record_id}.json") != record.state.name]  # fmt: skip
     if stale and not subject.is_served:  # a daemon shows each change itself, an instant after it kept it
         repairs = tuple(_renewed(subject, each) for each in stale)
-        yield Point("status files", False, f"{len(stale)} are torn or old: {', '.join(stale[:MOST_NAMED])}",
-                    cure="`dayshift doctor --fix`, or the next start, writes them anew", repairs=repairs)  # fmt: skip
+        count, them = ("1 is", "it") if len(stale) == 1 else (f"{len(stale)} are", "them")
+        yield Point("status files", False, f"{count} torn or old: {', '.join(stale[:MOST_NAMED])}",
+                    cure=f"`dayshift doctor --fix`, or the next start, writes {them} anew",
+                    repairs=repairs)  # fmt: skip
         return
-    yield Point("status files", True, f"{len(subject.records)} say what the records say")
+    is_one = len(subject.records) == 1
+    sound = "1 says what its record says" if is_one else f"{len(subject.records)} say what the records say"
+    yield Point("status files", True, sound)
 
 
 def _state(path: Path) -> str | None:

@@ -50,7 +50,7 @@ def read(context: Context, books: Statement | None, by: str, since: date | None,
     """All of it as it stands now."""
     settings = outlook.read_settings(context)
     day = outlook.today(settings, SystemClock(), books)
-    cap = outlook.day_cap(context.home, settings, day)
+    cap = outlook.day_cap(context.home, settings, day, rehearsal)
     return Spending(
         by, rehearsal, day, spending.lines(books, by, since),
         standings=outlook.standing_today(context.home, settings, books, day, cap, rehearsal),

@@ -38,10 +38,10 @@ def today(settings: Settings, clock: Clock, books: Statement | None) -> date:
     return max(now, date.fromisoformat(seen)) if seen else now
 
 
-def day_cap(home: Home, settings: Settings, day: date) -> Pico:
+def day_cap(home: Home, settings: Settings, day: date, rehearsal: bool) -> Pico:
     """The cap of that day: the home's, or a lower one of the day file that runs."""
     daily = from_usd(settings.budget.daily_usd)
-    kept = files.read_facts(home.day_facts).get("day")
+    kept = files.read_facts(home.day_facts(rehearsal)).get("day")
     facts: dict[str, Any] = kept if isinstance(kept, dict) else {}
     runs = facts.get("date") == str(day) or files.is_locked(home.daemon_lock)
     cap = facts.get("max_cost") if runs else None

@@ -60,7 +60,7 @@ def of_day(home: Home, wanted: date | None, rehearsal: bool) -> Told:
 def _served(home: Home, rehearsal: bool) -> date | None:
     """The day a running daemon of that kind is at: that report is its own to write."""
     facts = daemon(home)
-    kept = files.read_json(home.day_facts) if facts and facts["rehearsal"] == rehearsal else None
+    kept = files.read_json(home.day_facts(rehearsal)) if facts and facts["rehearsal"] == rehearsal else None
     with suppress(KeyError, TypeError, ValueError):
         return date.fromisoformat(kept["day"]["date"]) if kept else None
     return None
