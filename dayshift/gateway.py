@@ -3,10 +3,11 @@
 One unix socket per agent; the socket is the identity. Every request is admitted (money reserved, durably) before its
 first byte goes upstream and settled from the usage on the wire. The guard's hook is answered on the same socket.
 Every answer's limits are told to the gate, which all requests pass, and its tool calls to the second sight. A task that
-may reach hosts gets a tunnel beside it. So it joins gate, limits, meter, exchange, second sight and tunnel.
+may reach hosts gets a tunnel beside it. So it joins bodies, gate, limits, meter, exchange, second sight and tunnel.
 """
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
+from dayshift.bodies import Bodies
 from dayshift.clock import Clock, SystemClock
 from dayshift.exchange import UNREAD_SECONDS, Exchange, Upstream
 from dayshift.gate import Course, Gate, Passage
@@ -26,13 +28,11 @@ from dayshift.tunnel import Tunnel
 
 log = logging.getLogger("dayshift.gateway")
 
-REQUEST_LIMIT = 32 * 1024 * 1024  #: the API's own
 PROBE_SECONDS = 1.0  #: the one request all others wait for may wait so long for headroom; then another one tries
 AT_ONCE = 128  #: requests of one agent; its subagents are a few, and none may use up what all agents share
 FORWARDED = frozenset({"/v1/messages", "/v1/messages/count_tokens"})
 HOOK_BYTES = 2 << 20  #: of one question to the guard, which all agents wait for; no answer of a model is as long
 CONNECTIONS = 256  #: of one agent: each takes one of the few descriptors that the whole daemon has
-BODY_SECONDS = 60.0  #: for the whole of a request to come, from this very machine; who stops in the middle is not busy
 LAST_SECONDS = 5.0  #: how long a closing gateway still reads answers; what is cut off then is charged at the worst case
 CLOSING_SECONDS = 0.5  #: an agent that is no longer served may still get this much of its answer
 
@@ -57,6 +57,7 @@ class Gateway:
         self._tunnel, self._tunnels, self._passing = tunnel, dict[str, Tunnel](), passing
         self._served: dict[str, tuple[web.AppRunner, asyncio.Server, Path]] = {}
         self._under_way: Counter[str] = Counter()
+        self._bodies = Bodies()
         self._drains: set[asyncio.Task[None]] = set()
         self._client: ClientSession | None = None
 
@@ -68,7 +69,7 @@ class Gateway:
     async def open(self, task_id: str, socket: Path) -> None:
         """Serve that task on that socket; a stale socket file is replaced."""
         await self.close_task(task_id)
-        app = web.Application(client_max_size=REQUEST_LIMIT)
+        app = web.Application()
         app.router.add_route("*", "/{path:.*}", partial(self._serve, task_id))
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=CLOSING_SECONDS)
         await runner.setup()
@@ -117,20 +118,18 @@ class Gateway:
             return Refusal(429, "rate_limit_error", f"dayshift: more than {AT_ONCE} requests at once").answer()
         self._under_way[task_id] += 1
         try:
-            return await self._answer(task_id, request)
+            async with self._bodies.whole(task_id, request) as body:
+                return await self._answer(task_id, request, body)
         finally:
             self._under_way[task_id] -= 1
             if not self._under_way[task_id]:
                 del self._under_way[task_id]
 
-    async def _answer(self, task_id: str, request: web.Request) -> web.StreamResponse:
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await request.read()
-        except TimeoutError:
-            return web.Response(status=web.HTTPRequestTimeout.status_code)
+    async def _answer(self, task_id: str, request: web.Request, body: bytes | Refusal) -> web.StreamResponse:
+        if isinstance(body, Refusal):
+            return body.answer()
         if request.path == self._hook_path and request.method == "POST":
-            return await self._ask_hook(task_id, request)
+            return await self._ask_hook(task_id, body)
         if request.rel_url.raw_path not in FORWARDED or request.method != "POST":
             what = f"the gateway does not serve {request.method} {request.path}"
             return Refusal(404, "not_found_error", what).answer()
@@ -141,7 +140,13 @@ class Gateway:
         admitted = await self._admitted(task_id, request, body, booked)
         if isinstance(admitted, Refusal):
             return admitted.answer()
-        watch, served = self._sight.watch(task_id, body, request.headers), self._passing(task_id, body, request.headers)
+        try:
+            watch = self._sight.watch(task_id, body, request.headers)
+            served = self._passing(task_id, body, request.headers)
+        except Exception as error:  # whatever an agent wrote to that end, nothing stays reserved for it
+            log.error("a request of %s could not be read: %s: %s", task_id, type(error).__name__, error)
+            await self._take_back(*admitted)
+            return Refusal(400, "invalid_request_error", "dayshift: the request could not be read").answer()
         answer = await self._forward(task_id, request, body, upstream, watch, *admitted)
         if answer.status == web.HTTPOk.status_code:
             served()
@@ -173,12 +178,17 @@ class Gateway:
             if booking is not None:  # the gate was closed while the request waited for headroom
                 await self._meter.void(booking)
 
-    async def _ask_hook(self, task_id: str, request: web.Request) -> web.Response:
+    async def _take_back(self, passage: Passage, booking: int | None) -> None:
+        self._gate.unused(passage)
+        if booking is not None:
+            await self._meter.void(booking)
+
+    async def _ask_hook(self, task_id: str, body: bytes) -> web.Response:
         """The guard's answer. If the guard itself fails there is none, and the CLI blocks the call (`onFailure`)."""
-        if len(await request.read()) > HOOK_BYTES:
+        if len(body) > HOOK_BYTES:
             return web.Response(status=413)
         try:
-            return web.json_response(await self._hook(task_id, await request.json()))
+            return web.json_response(await self._hook(task_id, json.loads(body.decode(), object_pairs_hook=_once)))
         except Exception as error:
             log.error("the guard failed on a call of %s: %s: %s", task_id, type(error).__name__, error)
             return web.Response(status=500)
@@ -196,6 +206,14 @@ class Gateway:
         pump.add_done_callback(self._drains.discard)
         await asyncio.shield(pump)
         return exchange.answer
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a question; ValueError if it says a thing twice, for another reader might believe the other one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is given twice")
+    return found
 
 
 class _TurnedAway(asyncio.Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dayshift import claude_code
+from dayshift import claude_calls
 from dayshift.attempts import Blocked
 from dayshift.clock import Clock
 from dayshift.events import Denied, Event
@@ -11,6 +11,9 @@ from dayshift.second_sight import Judge, SecondSight
 
 # Of several questions in one turn the CLI keeps only one; the others would be lost without a word.
 ONE_AT_A_TIME = "dayshift: ask one question at a time; ask this one again after the first is answered"
+
+
+LONGEST_WORD = 200  #: characters of a tool's name or a call's id
 
 
 class Hook:
@@ -35,38 +38,50 @@ class Hook:
     async def __call__(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
         """The answer to one PreToolUse call of that task's agent, and beside it what the person says to the agent."""
         answer = self._answered(task_id, call)
-        if answer == claude_code.defer():  # nobody reads what is said beside it
+        if answer == claude_calls.defer():  # nobody reads what is said beside it
             return answer
         said = self._beside(task_id, call)
-        return claude_code.telling(answer, said) if said else answer
+        return claude_calls.telling(answer, said) if said else answer
 
     def _answered(self, task_id: str, call: dict[str, Any]) -> dict[str, Any]:
         """Allow, deny or defer; every verdict goes into the agent's log."""
-        tool, tool_input = str(call.get("tool_name", "")), call.get("tool_input")
-        if not isinstance(tool_input, dict):
-            return claude_code.deny("dayshift: the tool call could not be read")
-        if tool == claude_code.QUESTION_TOOL:
+        tool, tool_input = _word(call.get("tool_name")), call.get("tool_input")
+        if not tool or not isinstance(tool_input, dict):
+            return claude_calls.deny("dayshift: the tool call could not be read")
+        if tool == claude_calls.QUESTION_TOOL:
             return self._question(task_id, tool_input)
         verdict = self._judge(task_id, tool, tool_input)
-        self._sight.asked(task_id, str(call.get("tool_use_id", "")), refused=not verdict.allowed)
-        subject = claude_code.subject(tool_input)
+        self._sight.asked(task_id, _word(call.get("tool_use_id")), refused=not verdict.allowed)
+        subject, reason = _whole(claude_calls.subject(tool_input)), _whole(verdict.reason)
         if verdict.allowed:
             self._note(task_id, f"allowed {tool}: {subject}")
             self._begun(task_id, str(tool_input.get("command") or subject))
-            return claude_code.allow()
-        self._note(task_id, f"BLOCKED {tool}: {subject} [{verdict.rule}] {verdict.reason}")
-        self._put(Denied(task_id, Blocked(self._clock.now(), tool, subject, verdict.rule, verdict.reason)))
-        return claude_code.deny(f"dayshift: {verdict.reason}")
+            return claude_calls.allow()
+        self._note(task_id, f"BLOCKED {tool}: {subject} [{verdict.rule}] {reason}")
+        self._put(Denied(task_id, Blocked(self._clock.now(), tool, subject, verdict.rule, reason)))
+        return claude_calls.deny(f"dayshift: {reason}")
 
     def _question(self, task_id: str, tool_input: dict[str, Any]) -> dict[str, Any]:
+        if not claude_calls.can_be_kept(tool_input):
+            return claude_calls.deny("dayshift: the question could not be read; ask it in plain, short words")
         answer = self._answer(task_id, tool_input)
         if answer is not None:
             self._note(task_id, f"is answered: {answer}")
-            return claude_code.answer(answer)
+            return claude_calls.answer(answer)
         if self._visited(task_id):
-            self._note(task_id, f"asks on the terminal: {claude_code.subject(tool_input)}")
-            return claude_code.ask()
+            self._note(task_id, f"asks on the terminal: {claude_calls.subject(tool_input)}")
+            return claude_calls.ask()
         if self._open.setdefault(task_id, tool_input) != tool_input:
-            return claude_code.deny(ONE_AT_A_TIME)
-        self._note(task_id, f"asks: {claude_code.subject(tool_input)}")
-        return claude_code.defer()
+            return claude_calls.deny(ONE_AT_A_TIME)
+        self._note(task_id, f"asks: {claude_calls.subject(tool_input)}")
+        return claude_calls.defer()
+
+
+def _word(value: Any) -> str:
+    """A name or an id; empty for what is none, for it is kept and shown."""
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= LONGEST_WORD else ""
+
+
+def _whole(text: str) -> str:
+    """The text without halves of characters: what quotes an agent is written to files."""
+    return text.encode("utf-8", "replace").decode()
