@@ -11,7 +11,7 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -188,11 +188,15 @@ def _checked_text(path: Path, data: bytes) -> str:
         raise Refused(f"{path.name} is not UTF-8 text (byte {error.start})") from error
 
 
-def remove_tree(folder: Path) -> None:
-    """Take the folder away with all it holds, however deep; links in it are removed, never followed."""
+def remove_tree(folder: Path, held: Collection[int] = ()) -> None:
+    """Take the folder away with all it holds, however deep; links in it are removed, never followed.
+
+    Locks that are `held` with these descriptors stay held until it is over, whatever becomes of this process.
+    """
     quiet = subprocess.DEVNULL  # rm(1), for shutil.rmtree gives up on folders a thousand deep
     passing("tree.removing")
-    subprocess.run(["rm", "-rf", "--", str(folder)], check=False, stdin=quiet, stderr=quiet, process_group=0)
+    words = ["rm", "-rf", "--", str(folder)]
+    subprocess.run(words, check=False, stdin=quiet, stderr=quiet, process_group=0, pass_fds=held)
     passing("tree.removed")
 
 
@@ -240,8 +244,11 @@ class Locked(Exception):
 
 
 @contextlib.contextmanager
-def lock(path: Path, patience: float = 0.0) -> Iterator[None]:
-    """Hold an exclusive lock on a file or folder; it falls with the process. Locked after `patience` seconds."""
+def lock(path: Path, patience: float = 0.0) -> Iterator[int]:
+    """Hold an exclusive lock on a file or folder; it falls with the process. Locked after `patience` seconds.
+
+    The descriptor it is held with may be passed on: then it falls with the last process that has it.
+    """
     kind = os.O_RDONLY | os.O_DIRECTORY if path.is_dir() else os.O_RDWR | os.O_CREAT
     descriptor = os.open(path, kind | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + patience
@@ -250,7 +257,7 @@ def lock(path: Path, patience: float = 0.0) -> Iterator[None]:
             if time.monotonic() >= deadline:
                 raise Locked(str(path))
             time.sleep(0.01)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

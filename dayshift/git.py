@@ -9,7 +9,7 @@ A process group of its own keeps the terminal's Ctrl-C, which is the supervisor'
 
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,12 +30,13 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "for-each-ref": (), "ls-files": (), "ls-tree": (), "merge-tree": (), "read-tree": (), "rev-parse": (),
     "update-index": (), "update-ref": (), "worktree": (), "write-tree": (),
     "diff": ("--no-ext-diff", "--no-textconv"), "show": ("--no-ext-diff", "--no-textconv"),
+    "diff-tree": ("--no-ext-diff", "--no-textconv"),
     "status": ("--ignore-submodules=all",),
 }  # fmt: skip
 #: Of these, the ones no filter or driver serves. What compares files with an index may run a filter, even `write-tree`.
 UNCONVERTED = frozenset({
-    "cat-file", "check-ref-format", "commit-tree", "config", "for-each-ref", "ls-files", "ls-tree", "rev-parse",
-    "update-ref",
+    "cat-file", "check-ref-format", "commit-tree", "config", "diff-tree", "for-each-ref", "ls-files", "ls-tree",
+    "rev-parse", "update-ref",
 })  # fmt: skip
 
 DRIVER = re.compile(r"(filter|merge)\.(.+)\.[^.]+", re.DOTALL)
@@ -80,18 +81,22 @@ class Repository:
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def run(
-        self, *arguments: str, stdin: bytes | None = None, check: bool = True, expect: tuple[int, ...] = (0,)
-    ) -> bytes:
-        """The command's output; GitError if check is on and it ends with another status than expected."""
+        self, *arguments: str, stdin: bytes | None = None, check: bool = True, expect: tuple[int, ...] = (0,),
+        held: Collection[int] = (),
+    ) -> bytes:  # fmt: skip
+        """The command's output; GitError if check is on and it ends with another status than expected.
+
+        Locks that are `held` with these descriptors stay held until it is over, whatever becomes of this process.
+        """
         command, *rest = arguments
         without = {} if command in UNCONVERTED else self._without_drivers()
-        result = self._git([command, *COMMANDS[command], *rest], stdin, without)
+        result = self._git([command, *COMMANDS[command], *rest], stdin, without, held)
         if check and result.returncode not in expect:
             raise _failure(command, result)
         return result.stdout
 
     def _git(
-        self, words: Sequence[str], stdin: bytes | None, more: Mapping[str, str]
+        self, words: Sequence[str], stdin: bytes | None, more: Mapping[str, str], held: Collection[int] = ()
     ) -> subprocess.CompletedProcess[bytes]:
         passing("git.starting")
         try:
@@ -99,6 +104,7 @@ class Repository:
                 ["git", *words], input=stdin, capture_output=True, check=False, cwd=self.work_tree,
                 env={**self._environment(), **_settings({**SAFE, **more})},
                 stdin=None if stdin is not None else subprocess.DEVNULL, process_group=0, timeout=SECONDS,
+                pass_fds=held,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise GitError(f"git {words[0]}: it took longer than {SECONDS:.0f} seconds and was ended") from None

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,10 @@ HALF_MADE = ".making-"  #: what the name of a folder begins with in which a work
 
 class Conflict(Exception):
     """What several dependencies made cannot be joined; the message names them and the files."""
+
+
+class Busy(GitError):
+    """Others have been making or removing a worktree of the repository for longer than they are waited for."""
 
 
 class Tampered(Exception):
@@ -91,14 +95,13 @@ class Workspace:
         """Lay out the folder with a worktree at that commit; one that stands is kept as it is."""
         for folder in (self.folder, self.home, self.io):
             folder.mkdir(parents=True, exist_ok=True)
-        for left in self.folder.glob(f"{HALF_MADE}*"):  # by a daemon that died over it
-            files.remove_tree(left)
         if self.ready:
+            self._remove_half_made()
             self._register()
             return self.check()
         self._must_be_free()
-        with self._alone():
-            self._add_worktree(base)
+        with self._alone() as held:
+            self._add_worktree(base, [held])
         return self.check()
 
     def _must_be_free(self) -> None:
@@ -126,20 +129,37 @@ class Workspace:
             files.write_atomically(self._admin / "gitdir", f"{self.repo / '.git'}\n")
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While a worktree is made or taken away, git reading the list of them fails; so one does it at a time."""
+    def _alone(self) -> Iterator[int]:
+        """While a worktree is made or taken away, git reading the list of them fails; so one does it at a time.
+
+        The block gives the lock's descriptor to what it starts, for that goes on if this process is killed.
+        """
         name = hashlib.sha256(bytes(self.project.common_dir)).hexdigest()[:16]
         # Not a lock on the git directory itself: an agent sees that, and could hold it for ever.
-        with files.lock(files.private_folder("dayshift-locks") / name, patience=WORKTREE_PATIENCE):
-            yield
+        path = files.private_folder("dayshift-locks") / name
+        try:
+            with files.lock(path, patience=WORKTREE_PATIENCE) as held:
+                yield held
+        except files.Locked as error:
+            raise Busy(
+                f"somebody has been making or removing a worktree of {self.project.work_tree} for "
+                f"{WORKTREE_PATIENCE:.0f} s, perhaps a git that a daemon left when it was killed; "
+                f"`fuser -v {path}` names it: wait for its end, or end it"
+            ) from error
 
-    def _add_worktree(self, base: str) -> None:
-        files.remove_tree(self.repo)
-        files.remove_tree(self._admin)
+    def _remove_half_made(self, held: Collection[int] = ()) -> None:
+        """What a daemon that died over it left."""
+        for left in self.folder.glob(f"{HALF_MADE}*"):
+            files.remove_tree(left, held)
+
+    def _add_worktree(self, base: str, held: Collection[int]) -> None:
+        self._remove_half_made(held)
+        files.remove_tree(self.repo, held)
+        files.remove_tree(self._admin, held)
         with tempfile.TemporaryDirectory(prefix=HALF_MADE, dir=self.folder) as scratch:
             # git names a worktree's folder after its last path part; the move gives it a name of ours.
             made = Path(scratch) / self._admin.name
-            self.project.run("worktree", "add", "--detach", "--quiet", str(made), base)
+            self.project.run("worktree", "add", "--detach", "--quiet", str(made), base, held=held)
             passing("worktree.added")
             made.rename(self.repo)
             passing("worktree.moved")
@@ -184,7 +204,7 @@ class Workspace:
 
     def diff_stat(self, base: str, commit: str) -> DiffStat:
         """What changed between the two commits."""
-        lines = self.project.text("diff", "--numstat", "--no-renames", "-z", base, commit).split("\0")
+        lines = self.project.text("diff-tree", "-r", "--numstat", "--no-renames", "-z", base, commit).split("\0")
         rows = [line.split("\t", 2) for line in lines if line.count("\t") >= 2]
         return DiffStat(
             len(rows),
@@ -203,8 +223,8 @@ class Workspace:
 
     def forget(self) -> None:
         """Take away what the repository knows of this workspace."""
-        with self._alone():
-            files.remove_tree(self._admin)
+        with self._alone() as held:
+            files.remove_tree(self._admin, held=[held])
         self.project.run("update-ref", "-d", REF + self.task_id, check=False)
 
 
@@ -258,7 +278,7 @@ def _joined(project: Repository, commits: Sequence[tuple[str, str]]) -> str:
 
 def read_at(project: Repository, commit: str, path: str, limit: int = files.SIZE_LIMIT) -> str:
     """A file's text as that commit has it; GitError if it is not there."""
-    return project.run("show", f"{commit}:{path}")[:limit].decode(errors="replace")
+    return project.run("cat-file", "blob", f"{commit}:{path}")[:limit].decode(errors="replace")
 
 
 def holds(project: Repository, commit: str, path: str) -> bool:

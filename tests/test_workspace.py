@@ -1,9 +1,14 @@
 """An agent's worktree: made, kept, joined and removed, while the person's repository stays as it was."""
 
+import errno
 import os
 import socket
 import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -386,3 +391,70 @@ def test_two_homes_do_not_take_each_others_worktree_of_one_name(place: Workspace
         other.make(workspace.head(place.project))
     other.remove()
     assert place.ready and place.repository.text("rev-parse", "HEAD")
+
+
+# --- a daemon that is killed while git makes a worktree ----------------------------------------------
+
+DAEMON = """
+import sys
+from pathlib import Path
+from dayshift import git, workspace
+project = git.find(Path(sys.argv[1]))
+workspace.Workspace(Path(sys.argv[2]), project).make(workspace.head(project))
+"""
+
+
+@contextmanager
+def left_at_work(place: Workspace) -> Iterator[None]:
+    """For the block, git makes the worktree although the process that started it was killed: it waits for us."""
+    held_up = place.project.common_dir / "info" / "attributes"
+    held_up.parent.mkdir(exist_ok=True)
+    os.mkfifo(held_up)
+    began = [sys.executable, "-c", DAEMON, str(place.project.work_tree), str(place.folder)]
+    with subprocess.Popen(began, cwd=Path(__file__).parent.parent) as daemon:
+        writer = reached(held_up)
+        daemon.kill()
+    held_up.unlink()  # what is begun from here on is not held up
+    try:
+        yield
+    finally:
+        os.close(writer)
+
+
+def reached(fifo: Path) -> int:
+    """Wait until somebody reads there; an end to write to them."""
+    for _ in range(3000):
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO
+            time.sleep(0.01)
+    raise AssertionError("git read no attributes")
+
+
+def test_a_git_that_outlives_its_daemon_is_waited_for_before_another_makes_a_worktree(place: Workspace) -> None:
+    place.remove()
+    neighbour = Workspace(place.folder.parent / "task-2", place.project)
+    with ThreadPoolExecutor(2) as pool:
+        with left_at_work(place):
+            begun = [pool.submit(each.make, head(place.project)) for each in (place, neighbour)]
+            time.sleep(0.5)
+            waited = [not future.done() for future in begun]
+        for future in begun:
+            future.result(30)
+    assert waited == [True, True]
+    for each in (place, neighbour):
+        assert run(each.repo, "status", "--porcelain") == "" and not list(each.folder.glob(f"{HALF_MADE}*"))
+    assert len(run(place.project.work_tree, "worktree", "list").splitlines()) == 3
+
+
+def test_it_is_waited_for_within_a_bound_and_then_named(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.remove()
+    monkeypatch.setattr(workspace, "WORKTREE_PATIENCE", 0.2)
+    with left_at_work(place):
+        with pytest.raises(GitError, match=r"a worktree of .* for 0 s, perhaps a git that .*`fuser -v /"):
+            place.make(head(place.project))
+        with pytest.raises(GitError, match="a worktree of"):
+            place.remove()
+    monkeypatch.undo()
+    place.make(head(place.project))
