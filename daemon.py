@@ -83,10 +83,11 @@ class Daemon:
             clock, self._desk.say, lambda: self._orchestrator.put(StopAsked()), self._orchestrator.abandon
         )
         self._found: frozenset[tuple[str, State]] = frozenset()  #: what had ended before, and how
+        self._seen: Changes | None = None
         self._dusk = Dusk(
             self._home, self._clock, self._settings.timezone, self._settings.report_at,
             lambda: self._orchestrator.records.values(), self._facts, self._desk.tell, self._is_drawn,
-            lambda facts: carried(self._home, self._settings, self._treasury, facts),
+            lambda facts: carried(self._home, self._settings, self._treasury, facts), self._look_back,
         )  # fmt: skip
         self._caretaker = Caretaker(self._home, self._orchestrator, self._forget, self._desk.reply)
         self._counter = Counter(
@@ -235,14 +236,24 @@ class Daemon:
                 self._desk.say(f"the report could not be written ({error}); once there is room: `dayshift report`")
         return schedule.exit_code(schedule.at_issue(known, day.date if day else None, self._found))
 
+    def _at_hand(self) -> date:
+        """The day that is reported of."""
+        day = self._orchestrator.day
+        return day.date if day else day_of(self._clock.now(), self._settings.timezone)
+
+    async def _look_back(self) -> None:
+        """Ask git what the tasks of that day changed; while it answers, agents are served."""
+        mine = of_the_day(self._home, self._at_hand(), self._orchestrator.records, self._prepared.rehearsal)
+        self._seen = await asyncio.to_thread(changes, mine)
+
     def _facts(self) -> DayFacts:
         """What the report of the day at hand says now."""
-        known, timezone, now = self._orchestrator.records, self._settings.timezone, self._clock.now()
-        day = self._orchestrator.day.date if self._orchestrator.day else day_of(now, timezone)
+        known, timezone, now, day = (
+            self._orchestrator.records, self._settings.timezone, self._clock.now(), self._at_hand())  # fmt: skip
         dirty = False
         with suppress(Unusable):
             _, dirty = records.kept_day(self._home, self._prepared.rehearsal)
-        return gather(self._home, day, known, self._treasury, timezone, self._prepared.rehearsal, dirty, now)
+        return gather(self._home, day, known, self._treasury, timezone, self._prepared.rehearsal, dirty, now, self._seen)
 
     @property
     def _is_drawn(self) -> bool:

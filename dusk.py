@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
@@ -28,9 +28,11 @@ class Dusk:
         self, home: Home, clock: Clock, timezone: str, report_at: time, known: Callable[[], Collection[Record]],
         facts: Callable[[], DayFacts], tell: Callable[[Alert], None], draws: bool,
         carry: Callable[[DayFacts], DayFacts] = lambda facts: facts,
+        look_back: Callable[[], Awaitable[None]] | None = None,
     ) -> None:  # fmt: skip
         self._home, self._clock, self._hour = home, clock, ReportHour(report_at, timezone)
         self._known, self._facts, self._tell, self._draws, self._carry = known, facts, tell, draws, carry
+        self._look_back = look_back
         self._over = True  # what was over before this daemon began was told by the one before it
         self._told: DayFacts | None = None
         self._again_at: float | None = None  #: when what could not be written is tried again
@@ -86,6 +88,8 @@ class Dusk:
     async def _close(self, late: date | None) -> Path:
         """Write what was left as tomorrow's file, and the report; if that is worth telling, at the end or as it is late
         on that day, draw the day, show that in the report, and tell the person."""
+        if self._look_back:
+            await self._look_back()
         facts = self._carry(self._facts())
         path, facts = report.write(self._home, facts), replace(facts, picture="")
         if facts == self._told or not (late or closing.is_over(facts)):

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from ahead import ahead
 from dayshift import daybook, files, git, records, schedule, steering, timeline, workspace, wrecks
-from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, SpendRow
+from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, Overlap, SpendRow
 from dayshift.evidence import Closing, DiffStat, Steering
 from dayshift.home import Home
 from dayshift.model import Record
@@ -22,21 +23,44 @@ from treasury import Treasury
 SUMMARY_BYTES = 32 << 10  #: of what an agent says of its work; more is not for a person with two minutes
 
 
-def gather(
-    home: Home,
-    day: date,
-    known: Mapping[str, Record],
-    treasury: Treasury,
-    timezone: str,
-    rehearsal: bool,
-    dirty: bool,
-    now: datetime,
-) -> DayFacts:
-    """Everything the report of that day says. Same records, same ledger, same repository: same facts."""
-    ledger, cap = treasury.statement, treasury.day_cap
-    mine = _of_the_day(home, day, known, rehearsal)
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What git says of the work of these tasks."""
+
+    works: tuple[object, ...]
+    diffs: Mapping[str, DiffStat]
+    steering: Mapping[str, tuple[Steering, ...]]
+    overlaps: tuple[Overlap, ...]
+
+
+def changes(mine: tuple[Record, ...]) -> Changes:
+    """It. That takes seconds when dozens of tasks changed the same; so ask in a thread where somebody waits."""
     projects = _projects(mine)
-    layers, diffs = _layers(mine), _diffs(mine, projects)
+    diffs = _diffs(mine, projects)
+    return Changes(_works(mine), diffs, _steering(mine, projects, diffs), overlaps.among(mine))
+
+
+def _works(mine: Iterable[Record]) -> tuple[object, ...]:
+    """All that it depends on: while this is the same, git says the same."""
+    return tuple(
+        (each.id, each.day, each.rehearsal, each.project, each.base, each.commit, each.review, each.in_quarantine,
+         each.task.depends_on)
+        for each in mine
+    )  # fmt: skip
+
+
+def gather(
+    home: Home, day: date, known: Mapping[str, Record], treasury: Treasury, timezone: str, rehearsal: bool, dirty: bool,
+    now: datetime, seen: Changes | None = None,
+) -> DayFacts:  # fmt: skip
+    """Everything the report of that day says. Same records, same ledger, same repository: same facts.
+
+    What was `seen` of the same work before is not asked of git again.
+    """
+    ledger, cap = treasury.statement, treasury.day_cap
+    mine = of_the_day(home, day, known, rehearsal)
+    changed = seen if seen and seen.works == _works(mine) else changes(mine)
+    layers = _layers(mine)
     fenced = NO_SANDBOX not in layers
     by_task = _rows(ledger.by("task", file_day=day), f"{day}/")
     ended = max((r.state.since for r in mine), default=None) if schedule.over(mine) else None
@@ -47,12 +71,12 @@ def gather(
         spent=sum(row.cost for row in by_task if row.cost is not None),
         reserved=sum(line.reserved for line in ledger.by("day", file_day=day)),
         by_model=_rows(ledger.by("model", file_day=day), ""), by_task=by_task,
-        records=mine, diffs=diffs, audit=_audit(mine, daybook.close_day(home, day, mine, fenced)), layers=layers,
-        guarantee=treasury.guarantee(fenced), steering=_steering(mine, projects, diffs),
+        records=mine, diffs=changed.diffs, audit=_audit(mine, daybook.close_day(home, day, mine, fenced)), layers=layers,
+        guarantee=treasury.guarantee(fenced), steering=changed.steering,
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min(filter(None, map(_began, mine)), default=None),
         ended_at=ended, course=ledger.course(day),
-        overlaps=overlaps.among(mine), estimates=estimates, tomorrow=tomorrow, summaries=_summaries(home, mine),
+        overlaps=changed.overlaps, estimates=estimates, tomorrow=tomorrow, summaries=_summaries(home, mine),
         stretches={record.id: timeline.stretches(record, history, ended or now) for record in mine},
         timezone=timezone, budgets=tuple(map(_budget, treasury.standings())), overruns=_overruns(ledger, day, mine),
         unreadable=wrecks.ids(records.load_all(home)[1]),
@@ -60,7 +84,7 @@ def gather(
     )  # fmt: skip
 
 
-def _of_the_day(home: Home, day: date, known: Mapping[str, Record], rehearsal: bool) -> tuple[Record, ...]:
+def of_the_day(home: Home, day: date, known: Mapping[str, Record], rehearsal: bool) -> tuple[Record, ...]:
     """The day's tasks, also those that were cleaned since: its report goes on to tell of them."""
     there = {each.id: each for each in known.values() if (each.day, each.rehearsal) == (day, rehearsal)}
     cleaned = {} if rehearsal else {each.id: each for each in records.of_day(home, day)}

@@ -138,6 +138,58 @@ def test_a_backup_that_is_no_use_is_found(home: Home) -> None:
     assert wrong(home) == ["ledger"] and "its newest backup" in look(home)["ledger"].found
 
 
+def rehearsed(home: Home) -> Path:
+    """A rehearsal's ledger, with a backup; the path of the backup."""
+    ledger = Ledger.open(home.ledger(rehearsal=True))
+    copy = ledger.backup(date(2026, 11, 20))
+    ledger.close()
+    return copy
+
+
+@pytest.mark.parametrize("broken", ["page", "sum", "emptied"])
+def test_a_rehearsals_ledger_that_no_rehearsal_could_use_is_set_aside(home: Home, broken: str) -> None:
+    path, copy = home.ledger(rehearsal=True), rehearsed(home)
+    assert wrong(home) == [] and look(home)["rehearsal's ledger"].found == f"sound; newest backup {copy.name}"
+    if broken == "sum":
+        with sqlite3.connect(path) as connection:
+            connection.execute("INSERT INTO budget (window, cap, settled, reserved) VALUES ('total', NULL, 5, 0)")
+        connection.close()
+    else:
+        path.write_bytes(path.read_bytes()[:5000] + b"x" * 3000 if broken == "page" else b"")
+    assert wrong(home) == ["rehearsal's ledger"] and str(path) in look(home)["rehearsal's ledger"].found
+    assert [each.done for each in fix(home)] == [True] and wrong(home) == [] and not path.exists()
+    Ledger.open(path).close()
+    assert copy.exists() and home.ledger(rehearsal=False).exists()
+
+
+def test_a_rehearsals_ledger_of_a_newer_program_is_told_and_stays(home: Home) -> None:
+    path = home.ledger(rehearsal=True)
+    rehearsed(home)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    assert wrong(home) == ["rehearsal's ledger"] and "newer dayshift" in look(home)["rehearsal's ledger"].found
+    assert fix(home) == [] and path.exists()
+
+
+def test_a_rehearsals_backup_that_is_no_use_is_set_aside_and_the_ledger_stays(home: Home) -> None:
+    copy = rehearsed(home)
+    copy.write_bytes(b"SQLite format 3\0 no more")
+    assert (
+        wrong(home) == ["rehearsal's ledger"] and f"its newest backup {copy}" in look(home)["rehearsal's ledger"].found
+    )
+    assert [each.done for each in fix(home)] == [True] and wrong(home) == [] and not copy.exists()
+    assert home.ledger(rehearsal=True).exists()
+
+
+def test_counts_of_one_and_of_several_are_told_as_such(home: Home) -> None:
+    assert look(home)["status files"].found == "1 says what its record says"
+    (home.own / "a.broken").touch()
+    assert look(home)["set aside"].found == "1 file: .dayshift/a.broken"
+    (home.own / "b.broken").touch()
+    assert look(home)["set aside"].found == "2 files: .dayshift/a.broken, .dayshift/b.broken"
+
+
 def test_another_database_that_is_broken_is_set_aside_with_its_logs(home: Home) -> None:
     path = home.outbox(rehearsal=False)
     for ending in ("", "-wal"):
@@ -164,7 +216,7 @@ def test_a_grown_write_ahead_log_is_put_into_its_file(home: Home) -> None:
 
 def test_requests_in_a_day_that_the_clock_has_not_reached_are_found(home: Home) -> None:
     ledger = Ledger.open(home.ledger(rehearsal=False))
-    ledger.current_day((datetime.now(UTC) + timedelta(days=40)).date())
+    ledger.memoranda.current_day((datetime.now(UTC) + timedelta(days=40)).date())
     ledger.close()
     assert wrong(home) == ["ledger's day"] and "cost rewind" in look(home)["ledger's day"].cure
 
@@ -231,7 +283,7 @@ def test_a_run_whose_record_cannot_be_read_is_left_alone(home: Home, living: Spo
 
 def test_runs_that_were_cut_off_are_told(home: Home) -> None:
     add(home, "task-2", Running(NOON, 1), runs=1)
-    assert wrong(home) == [] and "1 were cut off" in look(home)["runs"].found
+    assert wrong(home) == [] and "1 was cut off" in look(home)["runs"].found
 
 
 # --- what no record speaks for -----------------------------------------------------------------------

@@ -123,6 +123,19 @@ def test_what_git_cannot_read_is_left_out_and_the_rest_is_said(shop: Shop) -> No
     ]  # fmt: skip
 
 
+def test_of_very_many_overlaps_git_is_asked_of_some_and_nothing_is_claimed_of_the_rest(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlaps, "MOST_TRIED", 2)
+    made = [worked(shop, name, line(3, name), line(9, name)) for name in "abcd"]
+    beside = worked(shop, "e", insert(9, "e"))  # of which only a merge tells
+    found = {(each.one, each.other): (each.lines, each.clash) for each in overlaps.among([*made, beside])}
+    assert [found[pair] for pair in (("a", "b"), ("a", "c"))] == [("3, 9", True)] * 2
+    assert [found[pair] for pair in (("a", "d"), ("b", "c"), ("b", "d"), ("c", "d"))] == [("3, 9", None)] * 4
+    assert [found[name, "e"] for name in "abcd"] == [("9", True)] * 4
+    assert {each.clash for each in overlaps.among(made, {"a", "d"})} == {True}
+
+
 def test_forty_tasks_on_one_file_are_looked_at_in_a_moment(shop: Shop) -> None:
     first = worked(shop, "a", line(3, "a"))
     second = worked(shop, "b", line(3, "b"))

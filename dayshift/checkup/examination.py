@@ -30,6 +30,7 @@ def examined(home: Home, settings: Settings, project: Path | None, now: datetime
 
 
 def _state(subject: Subject, project: Path | None) -> Iterator[Point]:
+    yield from ledgers.rehearsed(subject)
     yield from ledgers.others(subject)
     yield from ledgers.logs(subject)
     yield from locks.runs(subject)

@@ -18,7 +18,7 @@ def leftovers(subject: Subject, project: Path | None) -> Iterator[Point]:
         yield Point("orphans", True, "none")
         return
     removable = [each for each in found if each.removable]
-    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(Counter(each.kind for each in found).items()))
+    kinds = ", ".join(f"{kind}: {number}" for kind, number in sorted(Counter(each.kind for each in found).items()))
     named = "; ".join(f"{each.place}: {each.why}" for each in found[:MOST_NAMED])
     cure = "`dayshift doctor --fix` removes what may go; work in it is saved in results/salvage" if removable else ""
     yield Point("orphans", not removable, f"{kinds} ({named})", cure=cure,

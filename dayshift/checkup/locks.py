@@ -66,7 +66,7 @@ def _told(subject: Subject, known: list[tuple[str, int]], cut: int, strange: lis
     if known and not subject.is_served:
         parts.append("no daemon follows them: they cannot reach the model, and the next one takes them up")
     if cut:
-        parts.append(f"{cut} were cut off, and go on at the next start")
+        parts.append(f"{'1 was cut off, and goes' if cut == 1 else f'{cut} were cut off, and go'} on at the next start")
     for task_id, number in strange:
         pid = holders.of(subject.home.run(task_id, number))
         parts.append(f"run {number} of {task_id} lives (pid {pid or 'unknown'}), of which no record tells")

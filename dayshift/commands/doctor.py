@@ -37,7 +37,8 @@ def doctor(context: Context, as_json: bool, fix: bool, dry_run: bool) -> int:
     to paste into an issue. Makes no request to the model, and changes nothing without --fix.
 
     --fix sets torn files aside, removes what no record speaks for (work in it is saved first), ends runs that nobody
-    knows, writes status files anew. It deletes nothing you wrote, and leaves a broken ledger to you.
+    knows, writes status files anew. It deletes nothing you wrote, and leaves a broken ledger to you; that of
+    rehearsals it sets aside.
 
     \b
     Examples:

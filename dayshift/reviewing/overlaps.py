@@ -20,8 +20,9 @@ from dayshift.model import Record
 from dayshift.reviewing import lineage, takeover, verdict
 
 HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
-WORDS = ("--no-renames", "--no-relative", "--ignore-submodules=none")
+WORDS = ("-r", "--no-renames", "--no-relative", "--ignore-submodules=none")
 MOST_NAMED = 5  #: stretches of lines that are named
+MOST_TRIED = 300  #: pairs known to have changed the same that git is asked to merge; a person looks at far fewer
 
 Span = tuple[int, int]  #: lines of the file before, from the first to behind the last; of an insertion both the same
 
@@ -46,7 +47,7 @@ class Work:
 
 
 def among(records: Iterable[Record], of: Collection[str] | None = None) -> tuple[Overlap, ...]:
-    """Every pair of tasks and path that overlaps, in order; of pairs with one of the tasks given, if any are.
+    """Every pair of tasks and path that overlaps, in order; of pairs with just one of the tasks given, if any are.
 
     What git cannot read is left out.
     """
@@ -65,8 +66,8 @@ def _of_one_project(records: Sequence[Record], of: Collection[str] | None) -> li
         return []
     works = _works(project, records)
     pairs = _beside(works, {each.id: each for each in records}, of)
-    clashes = _clashes(project, pairs)
-    return [each for pair in pairs for each in _overlaps(*pair, clashes[pair[0].record.id, pair[1].record.id])]
+    clashes = _clashes(project, pairs if of else _worth_trying(pairs))
+    return [each for pair in pairs for each in _overlaps(*pair, clashes.get((pair[0].record.id, pair[1].record.id)))]
 
 
 def _works(project: Repository, records: Sequence[Record]) -> list[Work]:
@@ -81,7 +82,7 @@ Entry = tuple[str, str, str, str, str]  #: modes before and after, contents befo
 
 
 def _entries(project: Repository, record: Record) -> dict[str, Entry]:
-    words = ("diff", "--raw", "-z", "--no-abbrev", *WORDS, str(record.base), str(record.commit))
+    words = ("diff-tree", "--raw", "-z", "--no-abbrev", *WORDS, str(record.base), str(record.commit))
     try:
         return takeover.listed(project.run(*words))
     except GitError:
@@ -101,7 +102,7 @@ def _edits(
 def _spans(project: Repository, record: Record, entries: Mapping[str, Entry]) -> dict[str, tuple[Span, ...]]:
     """The changed lines of each path: a patch has its parts in the order in which the paths are listed."""
     plain = ("--no-color", "--submodule=short", "--inter-hunk-context=0", *WORDS)
-    patch = project.run("diff", "-U0", *plain, str(record.base), str(record.commit), check=False)
+    patch = project.run("diff-tree", "-U0", *plain, str(record.base), str(record.commit), check=False)
     found: dict[str, tuple[Span, ...]] = {}
     parts = iter(re.split(rb"^diff --git ", patch, flags=re.MULTILINE)[1:])
     for path, entry in entries.items():
@@ -123,7 +124,7 @@ def _beside(works: Sequence[Work], known: Mapping[str, Record], of: Collection[s
     return [
         (one, other)
         for one, other in itertools.combinations(sorted(works, key=lambda each: each.record.id), 2)
-        if of is None or one.record.id in of or other.record.id in of
+        if of is None or (one.record.id in of) != (other.record.id in of)
         if _meet(one.edits, other.edits)
         if not lineage.builds_on(known, one.record.id, other.record.id)
         if not lineage.builds_on(known, other.record.id, one.record.id)
@@ -139,17 +140,29 @@ def _above(edits: Iterable[str]) -> set[str]:
     return {path[:place] for path in edits for place, sign in enumerate(path) if sign == "/"}
 
 
+def _worth_trying(pairs: Iterable[tuple[Work, Work]]) -> list[tuple[Work, Work]]:
+    """All of which only a merge tells whether they overlap, and so many of the others."""
+    surely = itertools.count(1)
+    return [pair for pair in pairs if not _surely(*pair) or next(surely) <= MOST_TRIED]
+
+
+def _surely(one: Work, other: Work) -> bool:
+    return any(_same(edit, other.edits[path]) for path, edit in one.edits.items() if path in other.edits)
+
+
 def _overlaps(one: Work, other: Work, clashing: Collection[str] | None) -> list[Overlap]:
-    """The paths on which the two overlap; `clashing` are those that git cannot merge, None if it can merge nothing."""
+    """The paths on which the two overlap; `clashing` are those that git cannot merge, None if it was not asked."""
     both = sorted(one.edits.keys() & other.edits.keys())
     met = sorted({*_above(one.edits) & other.edits.keys(), *_above(other.edits) & one.edits.keys()})
+    clash = {path: None if clashing is None else path in clashing for path in both}
     found = [
         Overlap(
-            one.record.id, other.record.id, _shown(path), _in_words(_named(one.edits[path], other.edits[path])), clash
+            one.record.id, other.record.id, _shown(path), _in_words(_named(one.edits[path], other.edits[path])),
+            clash[path],
         )
         for path in both
-        if (clash := clashing is None or path in clashing) or _same(one.edits[path], other.edits[path])
-    ]
+        if clash[path] or _same(one.edits[path], other.edits[path])
+    ]  # fmt: skip
     gone = {each.letter for path in met for each in (one.edits.get(path), other.edits.get(path)) if each} == {"D"}
     return found + [Overlap(one.record.id, other.record.id, _shown(path), "", True) for path in met if not gone]
 
@@ -204,11 +217,11 @@ def _in_words(spans: Iterable[Span]) -> str:
 
 # --- whether git can merge them -------------------------------------------------------------------------
 
-Clashes = dict[tuple[str, str], frozenset[str] | None]
+Clashes = dict[tuple[str, str], frozenset[str]]
 
 
 def _clashes(project: Repository, pairs: Sequence[tuple[Work, Work]]) -> Clashes:
-    """The paths that git cannot merge, for every pair, tried all at once; None where it merges nothing at all."""
+    """The paths that git cannot merge, for every pair, tried all at once; every path where it merges nothing at all."""
     if not pairs:
         return {}
     commits = [(str(one.record.commit), str(other.record.commit)) for one, other in pairs]
@@ -218,7 +231,10 @@ def _clashes(project: Repository, pairs: Sequence[tuple[Work, Work]]) -> Clashes
             found = _tried(repository, commits)
         except (GitError, ValueError):  # one of them stops all
             found = [_alone(repository, each) for each in commits]
-    return {(one.record.id, other.record.id): names for (one, other), names in zip(pairs, found, strict=True)}
+    return {
+        (one.record.id, other.record.id): frozenset(one.edits) if names is None else names
+        for (one, other), names in zip(pairs, found, strict=True)
+    }
 
 
 def _tried(repository: Repository, commits: Sequence[tuple[str, str]]) -> list[frozenset[str] | None]:
