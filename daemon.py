@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import legacy
@@ -31,7 +32,7 @@ from dayshift.watch import watching
 from departure import CLOSED, SAID, WRITTEN, Departure
 from desk import Desk, keep_plan
 from dusk import Dusk
-from evening import gather
+from evening import Changes, changes, gather, of_the_day
 from gatehouse import Gatehouse
 from handover import Handover
 from switchboard import Switchboard
@@ -236,24 +237,23 @@ class Daemon:
                 self._desk.say(f"the report could not be written ({error}); once there is room: `dayshift report`")
         return schedule.exit_code(schedule.at_issue(known, day.date if day else None, self._found))
 
-    def _at_hand(self) -> date:
-        """The day that is reported of."""
+    async def _look_back(self) -> None:
+        """Ask git what tasks changed, before their day is told of; while it answers, agents are served."""
+        mine = of_the_day(self._home, self._day_at_hand, self._orchestrator.records, self._prepared.rehearsal)
+        self._seen = await asyncio.to_thread(changes, mine)
+
+    @property
+    def _day_at_hand(self) -> date:
         day = self._orchestrator.day
         return day.date if day else day_of(self._clock.now(), self._settings.timezone)
 
-    async def _look_back(self) -> None:
-        """Ask git what the tasks of that day changed; while it answers, agents are served."""
-        mine = of_the_day(self._home, self._at_hand(), self._orchestrator.records, self._prepared.rehearsal)
-        self._seen = await asyncio.to_thread(changes, mine)
-
     def _facts(self) -> DayFacts:
         """What the report of the day at hand says now."""
-        known, timezone, now, day = (
-            self._orchestrator.records, self._settings.timezone, self._clock.now(), self._at_hand())  # fmt: skip
-        dirty = False
+        dirty, rehearsal = False, self._prepared.rehearsal
         with suppress(Unusable):
-            _, dirty = records.kept_day(self._home, self._prepared.rehearsal)
-        return gather(self._home, day, known, self._treasury, timezone, self._prepared.rehearsal, dirty, now, self._seen)
+            _, dirty = records.kept_day(self._home, rehearsal)
+        return gather(self._home, self._day_at_hand, self._orchestrator.records, self._treasury,
+                      self._settings.timezone, rehearsal, dirty, self._clock.now(), self._seen)  # fmt: skip
 
     @property
     def _is_drawn(self) -> bool:

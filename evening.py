@@ -57,7 +57,7 @@ def gather(
 
     What was `seen` of the same work before is not asked of git again.
     """
-    ledger, cap = treasury.statement, treasury.day_cap
+    ledger = treasury.statement
     mine = of_the_day(home, day, known, rehearsal)
     changed = seen if seen and seen.works == _works(mine) else changes(mine)
     layers = _layers(mine)
@@ -67,12 +67,12 @@ def gather(
     history = timeline.read(home, day, rehearsal)
     estimates, tomorrow = ahead(home, treasury, mine, known, timezone)
     return DayFacts(
-        date=day, project=mine[0].project if mine else "", rehearsal=rehearsal, cap=cap,
+        date=day, project=mine[0].project if mine else "", rehearsal=rehearsal, cap=treasury.day_cap,
         spent=sum(row.cost for row in by_task if row.cost is not None),
         reserved=sum(line.reserved for line in ledger.by("day", file_day=day)),
         by_model=_rows(ledger.by("model", file_day=day), ""), by_task=by_task,
-        records=mine, diffs=changed.diffs, audit=_audit(mine, daybook.close_day(home, day, mine, fenced)), layers=layers,
-        guarantee=treasury.guarantee(fenced), steering=changed.steering,
+        records=mine, diffs=changed.diffs, audit=_audit(mine, daybook.close_day(home, day, mine, fenced)),
+        layers=layers, guarantee=treasury.guarantee(fenced), steering=changed.steering,
         dirty_tree=dirty, cap_reached=any(_capped(r) for r in mine),
         started_at=min(filter(None, map(_began, mine)), default=None),
         ended_at=ended, course=ledger.course(day),

@@ -175,6 +175,24 @@ class Evening:
         return self.home.results / "2026-11-20-report.md"
 
 
+async def test_git_is_asked_before_the_facts_are_and_meanwhile_others_have_their_turn(tmp_path: Path) -> None:
+    evening, seen = Evening(tmp_path, OVER), list[str]()
+
+    async def look_back() -> None:
+        await asyncio.sleep(0.01)
+        seen.append("git")
+
+    def facts() -> DayFacts:
+        seen.append("facts")
+        return OVER
+
+    dusk = Dusk(evening.home, evening.clock, "UTC", time(18), lambda: OVER.records, facts, evening.alerts.append,
+                draws=False, look_back=look_back)  # fmt: skip
+    asyncio.get_running_loop().call_later(0.005, seen.append, "another")
+    await dusk.end()
+    assert seen[:3] == ["another", "git", "facts"]
+
+
 async def test_the_report_is_told_at_its_hour_once_a_day(tmp_path: Path) -> None:
     evening = Evening(tmp_path, GOES_ON)
     assert await evening.looks() == [] and not evening.report.exists()

@@ -9,9 +9,10 @@ import pytest
 
 from dayshift import disposal, records
 from dayshift.day_facts import DayFacts
+from dayshift.evidence import DiffStat
 from dayshift.model import Record
 from dayshift.states import Done, Failed
-from evening import gather
+from evening import Changes, changes, gather
 from tests.house import NINE, TODAY
 from tests.test_treasury import Office
 
@@ -23,14 +24,14 @@ def office(tmp_path: Path) -> Office:
     return Office(tmp_path)
 
 
-def gathered(office: Office, *known: Record) -> DayFacts:
+def gathered(office: Office, *known: Record, seen: Changes | None = None) -> DayFacts:
     """What a daemon that knows these tasks says of today."""
 
     async def live() -> DayFacts:
         treasury = office.opened()
         try:
             by_id = {each.id: each for each in known}
-            return gather(office.home, TODAY, by_id, treasury, "UTC", rehearsal=False, dirty=False, now=NINE)
+            return gather(office.home, TODAY, by_id, treasury, "UTC", rehearsal=False, dirty=False, now=NINE, seen=seen)
         finally:
             await treasury.close([])
             treasury.let_go()
@@ -40,6 +41,13 @@ def gathered(office: Office, *known: Record) -> DayFacts:
 
 def told(facts: DayFacts) -> list[tuple[str, str]]:
     return [(each.id, each.state.name) for each in facts.records]
+
+
+def test_what_git_said_of_the_same_work_is_not_asked_again(office: Office) -> None:
+    one, other = office.record("a", Done(NINE)), office.record("b", Done(NINE))
+    known = replace(changes((one, other)), diffs={"a": DiffStat(7)})
+    assert gathered(office, one, other, seen=known).diffs == {"a": DiffStat(7)}
+    assert gathered(office, one, replace(other, review="rejected"), seen=known).diffs == {}
 
 
 def test_a_task_that_was_cleaned_is_told_of_by_the_next_daemon_of_that_day(office: Office) -> None:
