@@ -17,6 +17,7 @@ from dayshift.money import from_usd
 from dayshift.questions import Mailbox
 from dayshift.states import State, Waiting
 from dayshift.status import TaskSpend, status_facts
+from tests.forked import command
 
 ROOT = Path(__file__).parent.parent
 DAY = date(2026, 11, 20)
@@ -30,13 +31,16 @@ def environment(home: Home) -> dict[str, str]:
 
 
 def run(home: Home, *words: str | Path, stdin: str | bytes = b"", options: tuple[str, ...] = ()) -> Any:
-    """The finished process; its output is text."""
+    """The finished process; its output is text. With options of the interpreter it is one of its own."""
+    given, stdin = ["--home", home.root, *words], stdin.encode() if isinstance(stdin, str) else stdin
+    if not options:
+        code, out, err = command([str(each) for each in given], stdin, environment(home), home.root.parent)
+        return subprocess.CompletedProcess(given, code, out.decode(), err.decode())
     result = subprocess.run(
-        [sys.executable, *options, ROOT / "orchestrator.py", "--home", home.root, *words],
-        input=stdin.encode() if isinstance(stdin, str) else stdin, capture_output=True, env=environment(home),
-        cwd=home.root.parent, timeout=60, check=False,
+        [sys.executable, *options, ROOT / "orchestrator.py", *given], input=stdin, capture_output=True,
+        env=environment(home), cwd=home.root.parent, timeout=60, check=False,
     )  # fmt: skip
-    return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
+    return subprocess.CompletedProcess(given, result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
 @contextmanager

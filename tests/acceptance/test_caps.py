@@ -57,6 +57,7 @@ def billed(served: Iterable[Served]) -> int:
     return sum(getattr(each.tokens, kind) * rate for each in served for kind, rate in RATES.items())
 
 
+@pytest.mark.long
 def test_a_task_stops_at_its_cap_and_goes_on_under_a_higher_one(observed: House, model: Model) -> None:
     """The ledger equals the provider's bill to the pico-USD, before and after."""
     house = observed

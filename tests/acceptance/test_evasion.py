@@ -9,6 +9,8 @@ import pytest
 from .conftest import BuildHouse
 from .house import House, left_behind, untouched
 
+pytestmark = pytest.mark.long
+
 GULLIBLE = Path(__file__).with_name("gullible.py")  # the guard sees through some of what follows, and may see more
 ENCODED = base64.b64encode(b"git commit --allow-empty -m encoded").decode()
 JOINED = 'import subprocess\nsubprocess.run(["g" + "it", "com" + "mit", "-m", "joined"])\n'

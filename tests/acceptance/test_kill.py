@@ -40,6 +40,7 @@ def pid_of_holder(house: House) -> int:
     return next(each.pid for each in house.processes() if holds(each.cmdline()))
 
 
+@pytest.mark.long
 def test_a_run_outlives_its_daemon_and_is_adopted_twice(real: House, model: Model) -> None:
     """Killed while a command runs, then while a request is being answered."""
     model.plays(real.workspace("worker"), [

@@ -44,6 +44,7 @@ def ended(build: BuildHouse, cli: Path) -> House:
     return house
 
 
+@pytest.mark.long
 def test_a_task_that_takes_too_long_is_ended_and_has_failed(ended: House) -> None:
     slow = ended.task("slow")
     assert (slow["state"], slow["reason"]) == ("failed", "timed out after 1 minutes")
@@ -51,24 +52,28 @@ def test_a_task_that_takes_too_long_is_ended_and_has_failed(ended: House) -> Non
     assert slow["commit"]  # what it made until then is kept
 
 
+@pytest.mark.long
 def test_a_silent_run_is_ended_and_resumed(ended: House) -> None:
     silent = ended.task("silent")
     assert (silent["state"], silent["attempt"]) == ("done", 1)
     assert silent["runs"] > 1
 
 
+@pytest.mark.long
 def test_a_task_whose_runs_hang_twice_in_a_row_is_left_to_the_person(ended: House) -> None:
     mute = ended.task("mute")
     assert (mute["state"], mute["runs"], mute["attempt"]) == ("parked", 2, 1)
     assert mute["reason"].startswith("stuck: no sign of life for ") and "`dayshift retry mute`" in mute["reason"]
 
 
+@pytest.mark.long
 def test_a_run_that_stays_after_its_last_word_is_ended_and_its_word_counts(ended: House) -> None:
     lingering = ended.task("lingering")
     assert (lingering["state"], lingering["runs"], lingering["claim"]) == ("done", 1, "Done.")
     assert "the CLI did not exit after its result" in ended.log("lingering")
 
 
+@pytest.mark.long
 def test_a_run_that_ends_without_a_word_is_tried_again_in_its_session(ended: House) -> None:
     vanished = ended.task("vanished")
     assert (vanished["state"], vanished["attempt"], vanished["runs"]) == ("done", 1, 2)
@@ -76,6 +81,7 @@ def test_a_run_that_ends_without_a_word_is_tried_again_in_its_session(ended: Hou
     assert '"--resume"' in (ended.home.run("vanished", 2) / "launch.json").read_text()
 
 
+@pytest.mark.long
 def test_what_an_agent_leaves_running_ends_with_its_run(ended: House) -> None:
     background = ended.task("background")
     assert (background["state"], background["runs"]) == ("done", 1)

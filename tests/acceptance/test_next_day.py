@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from .conftest import BuildHouse
 from .house import House, left_behind
 from .oracle import Oracle, during
 from .wire import Used, bash, turn
+
+pytestmark = pytest.mark.long
 
 SONNET = "claude-sonnet-5-5"
 TOMORROW = Path(__file__).with_name("tomorrow.py")

@@ -18,6 +18,8 @@ from dayshift.sandbox import RELAY_PORT
 from .conftest import BuildHouse
 from .house import House, left_behind, untouched
 
+pytestmark = pytest.mark.long
+
 UNGUARDED = Path(__file__).with_name("unguarded.py")
 NOWHERE = "http://127.0.0.1:9"
 

@@ -67,6 +67,7 @@ def test_a_day_is_steered_from_a_phone(house: House, bot: BotApi) -> None:
     assert left_behind(house) == []
 
 
+@pytest.mark.long
 def test_what_was_said_to_a_dead_daemon_is_done_once_by_the_next(house: House, bot: BotApi) -> None:
     """Killed while it waits for an answer: the answer given meanwhile counts, a second one is told so."""
     daemon = house.start("start", house.day(choosy("page")), "--rehearse", "--once")

@@ -1,15 +1,13 @@
 """Scenes: what the program does where it matters most, each small enough to be struck at every point and repeated."""
 
-import multiprocessing
 import sys
 import traceback
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
+from tests.forked import forked
 from tests.striking import Strike, arm
-
-SECONDS = 60
 
 
 class Scene(Protocol):
@@ -74,14 +72,4 @@ def play(scene: type[Scene], folder: Path, strike: Strike | None) -> None:
 
 def played(scene: type[Scene], folder: Path, strike: Strike | None = None) -> int:
     """The exit code of a process that plays the scene."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.scenes.all"])
-    process = context.Process(target=play, args=(scene, folder, strike))
-    process.start()
-    process.join(SECONDS)
-    code = process.exitcode
-    process.kill()
-    process.join()
-    process.close()
-    assert code is not None, f"it did not end within {SECONDS} s"
-    return code
+    return forked(play, scene, folder, strike)
