@@ -89,14 +89,19 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, folder: 
     assert agrees(account, truth)
 
 
+def children() -> set[int]:
+    """The processes that this one has begun; what all tests share is among them."""
+    me = os.getpid()
+    return {int(child) for child in Path(f"/proc/{me}/task/{me}/children").read_text().split()}
+
+
 def test_a_second_process_that_dies_is_made_good(account: OtherUse, folder: Path) -> None:
     truth = Author(13).tree(folder, 20 * 10**6)
-    me = os.getpid()
+    others = children()
 
     def kill_it(so_far: harvest.Harvest) -> None:
-        children = Path(f"/proc/{me}/task/{me}/children").read_text().split()
-        for child in children:
-            os.kill(int(child), signal.SIGKILL)
+        for child in children() - others:
+            os.kill(child, signal.SIGKILL)
 
     harvest.gather(account, [folder], lambda: PLAIN, processes=2, told=kill_it)
     assert agrees(account, truth)
