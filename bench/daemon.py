@@ -54,9 +54,9 @@ class Place:
         }  # fmt: skip
 
     def start(self, home: str, tasks: int) -> list[str | Path]:
-        """The words that run a day of so many tasks in that home."""
+        """The words that run a day of so many tasks in that home; an id is taken in the repository, whosever it is."""
         day = self.folder / f"{home}.yaml"
-        listed = [{"id": f"task-{number}", "name": "Do", "description": "words"} for number in range(tasks)]
+        listed = [{"id": f"{home}-{number}", "name": "Do", "description": "words"} for number in range(tasks)]
         day.write_text(yaml.safe_dump({"date": "2026-11-20", "tasks": listed}))
         return [sys.executable, PROGRAM, "--home", Home(self.folder / home).root, "start", day, "--once"]
 
