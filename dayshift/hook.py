@@ -11,8 +11,6 @@ from dayshift.second_sight import Judge, SecondSight
 
 # Of several questions in one turn the CLI keeps only one; the others would be lost without a word.
 ONE_AT_A_TIME = "dayshift: ask one question at a time; ask this one again after the first is answered"
-
-
 LONGEST_WORD = 200  #: characters of a tool's name or a call's id
 
 
