@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from dayshift import claude_binary, git, workspace
 from dayshift.rehearsal import Rehearsal
+from tests import forked
 
 SECRET = ("DAYSHIFT_", "ANTHROPIC_", "CLAUDE_", "TELEGRAM_", "DISCORD_", "GIT_")
 WHO = {f"GIT_{role}_{fact}": value for role in ("AUTHOR", "COMMITTER")
@@ -38,6 +39,13 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     own = {"HOME": str(tmp_path_factory.mktemp("home")), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     for name, value in {**own, **WHO}.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def neighbours() -> Iterator[None]:
+    """A test that ends processes which it did not start fails, not one that comes after it."""
+    yield
+    assert forked.sources_live(), "this test ended a process that all tests share"
 
 
 @pytest.fixture(autouse=True, scope="session")

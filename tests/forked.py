@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ ROOT = Path(__file__).parent.parent
 SECONDS = 60
 COMMAND_MODULES = sorted({f"dayshift.commands.{module}" for module, _ in COMMANDS.values()})
 LOADED = ["tests.scenes.all", "orchestrator", *COMMAND_MODULES]
+
+
+def sources_live() -> bool:
+    """Whether none of the processes that every forked one comes of was ended: all tests of this process share them."""
+    sources = (forkserver._forkserver._forkserver_pid, resource_tracker._resource_tracker._pid)  # type: ignore[attr-defined]
+    ended = (os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) for pid in sources if pid is not None)
+    return not any(ended)
 
 
 def forked(target: Callable[..., object], *given: Any) -> int:
