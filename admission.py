@@ -8,18 +8,19 @@ from datetime import date
 from functools import partial
 
 from almanac import Almanac
-from dayshift import hold, request_bounds, usage_readers
-from dayshift.booking import Admitted, Refused, Reservation, Waiting
-from dayshift.budgets import Subject, called, windows
 from dayshift.clock import Clock
+from dayshift.cost import hold
+from dayshift.cost.booking import Admitted, Refused, Reservation, Waiting
+from dayshift.cost.budgets import Subject, called, windows
+from dayshift.cost.hold import Hold
+from dayshift.cost.prices import Prices, Unpriced
 from dayshift.events import Active, CapReached, Event
 from dayshift.failpoints import passing
-from dayshift.hold import Hold
-from dayshift.meter import Refusal, UsageReader
+from dayshift.inputs.settings import Budget
+from dayshift.messages import request_bounds, usage_readers
 from dayshift.model import Doubtful, Record, Usage
 from dayshift.money import Pico
-from dayshift.prices import Prices, Unpriced
-from dayshift.settings import Budget
+from dayshift.proxy.meter import Refusal, UsageReader
 from group_commit import GroupCommit
 from metrics import Ledger
 from teller import Teller

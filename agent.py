@@ -6,23 +6,29 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from dayshift import chronicle, daybook, files, holders, lifetime, plugs, questions, retention, room, verification
-from dayshift.aftermath import Aftermath, came_to_an_end
+from dayshift import files
 from dayshift.clock import rfc3339
-from dayshift.evasion import Evasions, Place
 from dayshift.events import Overdue, Prepared, RunEnded, Verified
 from dayshift.evidence import Finding
 from dayshift.failpoints import passing
-from dayshift.hearing import TOLD_LOOK, Hearing, Telltale
+from dayshift.host import room
+from dayshift.logbook import chronicle
+from dayshift.logbook.task_log import TaskLog
+from dayshift.mailbox import questions
 from dayshift.markdown import clean
 from dayshift.model import Exit, Record
-from dayshift.outfit import SetupFailed
-from dayshift.patience import Lapse, Patience, put_down
-from dayshift.spool import MARK, Ended, LaunchFailed, Spool
-from dayshift.stream import Stream
-from dayshift.task_log import TaskLog
-from dayshift.vigil import Vigil
-from dayshift.workspace import Workspace
+from dayshift.repository import daybook, plugs, verification
+from dayshift.repository.outfit import SetupFailed
+from dayshift.repository.vigil import Vigil
+from dayshift.repository.workspace import Workspace
+from dayshift.running import holders, lifetime
+from dayshift.running.aftermath import Aftermath, came_to_an_end
+from dayshift.running.hearing import TOLD_LOOK, Hearing, Telltale
+from dayshift.running.patience import Lapse, Patience, put_down
+from dayshift.running.spool import MARK, Ended, LaunchFailed, Spool
+from dayshift.running.stream import Stream
+from dayshift.sandboxing.evasion import Evasions, Place
+from dayshift.tidying import retention
 from enclosure import Enclosure
 from surroundings import Surroundings
 

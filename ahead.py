@@ -6,18 +6,19 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
-from dayshift import carry_over, files, forecast, records, tomorrow
+from dayshift import files, records
 from dayshift.alerts import OWN_CAP
-from dayshift.carry_over import Left
 from dayshift.day_facts import DayFacts, Estimate, Tomorrow
-from dayshift.documents import BadDocument
-from dayshift.forecast import Forecast
 from dayshift.home import Home
+from dayshift.inputs.documents import BadDocument
+from dayshift.inputs.settings import Settings
 from dayshift.learning import teaching
 from dayshift.model import Record
 from dayshift.money import Pico, shown
-from dayshift.prospects import Prospects
-from dayshift.settings import Settings
+from dayshift.outlook import carry_over, forecast, tomorrow
+from dayshift.outlook.carry_over import Left
+from dayshift.outlook.forecast import Forecast
+from dayshift.outlook.prospects import Prospects
 from dayshift.states import Done, Parked
 from treasury import Treasury
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import date
 
-from dayshift.budgets import BEGAN, PLAN, SPENT, in_force, phase_window, remembered, spent_up
 from dayshift.clock import Clock, day_of
+from dayshift.cost.budgets import BEGAN, PLAN, SPENT, in_force, phase_window, remembered, spent_up
+from dayshift.inputs.settings import Phase
 from dayshift.money import Pico, from_usd, shown
 from dayshift.notices import Notice
-from dayshift.settings import Phase
 from group_commit import GroupCommit
 from metrics import Ledger
 

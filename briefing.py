@@ -1,11 +1,13 @@
 """What a run of a task is told: the whole task and its lessons at first, later only what is new."""
 
-from dayshift import git, guidance, instructions, setbacks, workspace
-from dayshift.documents import BadDocument
+from dayshift.deciding import setbacks
 from dayshift.home import Home
+from dayshift.inputs.documents import BadDocument
 from dayshift.learning import teaching
 from dayshift.model import Record
-from dayshift.outfit import SetupFailed
+from dayshift.repository import git, workspace
+from dayshift.repository.outfit import SetupFailed
+from dayshift.running import guidance, instructions
 from tutor import Tutor
 
 LATE = "Lessons from earlier days, new since you began; where one differs from the task, the task holds:"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import date
 from typing import Any, Protocol
 
-from dayshift import clearance, retention
-from dayshift.clearance import Uncleared
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.tidying import clearance, retention
+from dayshift.tidying.clearance import Uncleared
 from handover import Reply
 
 log = logging.getLogger("dayshift")

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from caretaker import Caretaker
-from dayshift import guidance, inbox, records
+from dayshift import records
 from dayshift.clock import Clock
 from dayshift.conversation import Guidance
 from dayshift.events import AttachAsked, Event, Guided, HandedIn, Order, Ordered, StopAsked
 from dayshift.home import Home
+from dayshift.mailbox import inbox
 from dayshift.model import Record
+from dayshift.running import guidance
 from departure import Departure
 from handover import Handover, Reply
 

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from agent import Agent
-from dayshift import chronicle, decisions, files, git, holders, quarantine, room, visits, workspace
-from dayshift.disposal import discard
+from dayshift import files
+from dayshift.deciding import decisions, visits
 from dayshift.events import RunEnded
+from dayshift.host import room
+from dayshift.logbook import chronicle
 from dayshift.model import Exit, Record
-from dayshift.outfit import SetupFailed
-from dayshift.spool import Spool
+from dayshift.repository import git, quarantine, workspace
+from dayshift.repository.outfit import SetupFailed
+from dayshift.running import holders
+from dayshift.running.spool import Spool
+from dayshift.tidying.disposal import discard
 from surroundings import Surroundings
 from visit import Visited
 

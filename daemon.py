@@ -14,21 +14,24 @@ from briefing import brief
 from caretaker import Caretaker
 from counter import Counter
 from crew import Crew
-from dayshift import alerts, git, inbox, records, schedule
+from dayshift import alerts, records
 from dayshift.clock import Clock, day_of
 from dayshift.day_facts import DayFacts
+from dayshift.deciding import schedule
 from dayshift.events import HandedIn, StopAsked, Tick
-from dayshift.exchange import Upstream
 from dayshift.files import Unusable
+from dayshift.host.premises import Premises
 from dayshift.limits import Kind, Limit, PlanWindow
+from dayshift.logbook.redaction import Redaction
+from dayshift.mailbox import inbox
+from dayshift.mailbox.watch import watching
 from dayshift.model import Day, Record
 from dayshift.notices import Notice
-from dayshift.premises import Premises
-from dayshift.preparation import Preparation
-from dayshift.redaction import Redaction
-from dayshift.stage import Stage
+from dayshift.proving.preparation import Preparation
+from dayshift.proxy.exchange import Upstream
+from dayshift.proxy.stage import Stage
+from dayshift.repository import git
 from dayshift.states import State
-from dayshift.watch import watching
 from departure import CLOSED, SAID, WRITTEN, Departure
 from desk import Desk, keep_plan
 from dusk import Dusk

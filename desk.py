@@ -9,21 +9,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dayshift import chronicle, files, git, inbox, limits, questions, records, timeline, visits, workspace, wrecks
+from dayshift import files, limits, records
 from dayshift.alerts import Alert, Kind, of_limit, of_room
-from dayshift.arrears import Arrears
 from dayshift.clock import Clock, rfc3339
 from dayshift.conversation import Question
+from dayshift.deciding import visits
 from dayshift.events import Event
 from dayshift.failpoints import passing
 from dayshift.home import Home
-from dayshift.letterbox import Letterbox
+from dayshift.host.arrears import Arrears
 from dayshift.limits import Limit, PlanWindow
+from dayshift.logbook import chronicle, timeline
+from dayshift.mailbox import inbox, questions
+from dayshift.mailbox.letterbox import Letterbox
+from dayshift.mailbox.status import TaskSpend, read_plan, status_facts
 from dayshift.markdown import clean
 from dayshift.model import Day, Record
 from dayshift.money import shown, to_usd
+from dayshift.repository import git, workspace
+from dayshift.running import wrecks
 from dayshift.states import Queued
-from dayshift.status import TaskSpend, read_plan, status_facts
 
 log = logging.getLogger("dayshift")
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from dayshift import inbox
 from dayshift.clock import Clock
 from dayshift.conversation import Question
 from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.home import Home
+from dayshift.mailbox import inbox
 from dayshift.model import Record
 from dayshift.states import Waiting
 from dayshift.telegram import commands, speech

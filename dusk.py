@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
 
-from dayshift import closing, schedule
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.day_facts import DayFacts
+from dayshift.deciding import schedule
 from dayshift.home import Home
 from dayshift.model import Record
-from dayshift.report_hour import ReportHour
+from dayshift.notifying import closing
+from dayshift.notifying.report_hour import ReportHour
 from dayshift.reporting import report
 
 log = logging.getLogger("dayshift")

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from dayshift import harvest
-from dayshift.budgets import elsewhere
 from dayshift.clock import Clock
+from dayshift.cost import harvest
+from dayshift.cost.budgets import elsewhere
+from dayshift.cost.other_use import OtherUse
+from dayshift.cost.valuation import Valuation
 from dayshift.files import Unusable
 from dayshift.home import Home
+from dayshift.inputs.settings import Settings
 from dayshift.money import Pico
-from dayshift.other_use import OtherUse
-from dayshift.settings import Settings
-from dayshift.valuation import Valuation
 
 log = logging.getLogger("dayshift")
 

@@ -7,13 +7,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import claude_code, files, network, spool, verification, visits
+from dayshift import files
+from dayshift.claude import claude_code
+from dayshift.deciding import visits
+from dayshift.egress import network
 from dayshift.failpoints import passing
 from dayshift.holder.bounds import Watch
 from dayshift.home import Home
 from dayshift.model import Record
-from dayshift.outfit import Outfit, SetupFailed
-from dayshift.sandbox import (
+from dayshift.repository import verification
+from dayshift.repository.outfit import Outfit, SetupFailed
+from dayshift.repository.workspace import Workspace
+from dayshift.running import spool
+from dayshift.running.spool import MARK
+from dayshift.sandboxing.sandbox import (
     LAYERS,
     LOST,
     NO_NETWORK,
@@ -25,9 +32,7 @@ from dayshift.sandbox import (
     Sandbox,
     Unfenced,
 )
-from dayshift.spool import MARK
-from dayshift.stand_ins import RECORDS
-from dayshift.workspace import Workspace
+from dayshift.sandboxing.stand_ins import RECORDS
 from surroundings import Surroundings
 
 

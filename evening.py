@@ -7,16 +7,20 @@ from datetime import date, datetime
 from pathlib import Path
 
 from ahead import ahead
-from dayshift import daybook, files, git, records, schedule, steering, timeline, workspace, wrecks
+from dayshift import files, records
+from dayshift.cost.standing import Standing
+from dayshift.cost.statement import Line, Statement
 from dayshift.day_facts import AuditLine, BudgetRow, DayFacts, Overlap, SpendRow
+from dayshift.deciding import schedule
 from dayshift.evidence import Closing, DiffStat, Steering
 from dayshift.home import Home
+from dayshift.logbook import timeline
 from dayshift.model import Record
 from dayshift.money import shown
+from dayshift.repository import daybook, git, steering, workspace
 from dayshift.reviewing import overlaps
-from dayshift.sandbox import NO_NETWORK, NO_SANDBOX
-from dayshift.standing import Standing
-from dayshift.statement import Line, Statement
+from dayshift.running import wrecks
+from dayshift.sandboxing.sandbox import NO_NETWORK, NO_SANDBOX
 from dayshift.states import Parked, ParkReason
 from treasury import Treasury
 

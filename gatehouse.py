@@ -4,25 +4,27 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from dayshift import claude_code, visits, workspace
 from dayshift.attempts import Refused
+from dayshift.claude import claude_code
 from dayshift.clock import Clock
+from dayshift.deciding import visits
+from dayshift.egress.network import AllowList
+from dayshift.egress.tunnel import Tunnel, beyond
 from dayshift.events import Event, NetworkRefused
-from dayshift.exchange import Upstream
-from dayshift.gate import Gate
-from dayshift.gateway import Gateway
 from dayshift.guard.judge import judge
 from dayshift.guard.policy import Policy
-from dayshift.guidance import Delivery
 from dayshift.home import Home
-from dayshift.hook import Hook
 from dayshift.limits import Limit, PlanWindow
-from dayshift.meter import Meter
 from dayshift.model import Record
-from dayshift.network import AllowList
-from dayshift.second_sight import SecondSight
-from dayshift.tree import Tree
-from dayshift.tunnel import Tunnel, beyond
+from dayshift.proxy.exchange import Upstream
+from dayshift.proxy.gate import Gate
+from dayshift.proxy.gateway import Gateway
+from dayshift.proxy.meter import Meter
+from dayshift.proxy.second_sight import SecondSight
+from dayshift.repository import workspace
+from dayshift.running.guidance import Delivery
+from dayshift.running.hook import Hook
+from dayshift.sandboxing.tree import Tree
 
 
 class Agents(Protocol):

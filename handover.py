@@ -7,9 +7,9 @@ from typing import Any, Protocol
 from dayshift.clock import Clock
 from dayshift.events import Review, Reviewed
 from dayshift.files import Unusable
-from dayshift.git import GitError, NotARepository
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository.git import GitError, NotARepository
 from dayshift.reviewing import enactment, verdict
 from dayshift.reviewing.passage import Refused
 

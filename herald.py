@@ -7,11 +7,11 @@ from datetime import time
 
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
-from dayshift.courier import Channel, Courier
 from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.model import Record
-from dayshift.outbox import Outbox
+from dayshift.notifying.courier import Channel, Courier
+from dayshift.notifying.outbox import Outbox
 
 log = logging.getLogger("dayshift.herald")
 

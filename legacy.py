@@ -3,12 +3,16 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from dayshift import chronicle, daybook, records, resumption, wrecks
-from dayshift.disposal import discard
+from dayshift import records
+from dayshift.deciding import resumption
 from dayshift.home import Home
+from dayshift.logbook import chronicle
 from dayshift.model import Record
-from dayshift.spool import Spool
+from dayshift.repository import daybook
+from dayshift.running import wrecks
+from dayshift.running.spool import Spool
 from dayshift.states import Parked, ParkReason, State
+from dayshift.tidying.disposal import discard
 from enclosure import mark
 
 UNSERVED = (ParkReason.usage_limit, ParkReason.provider, ParkReason.credit, ParkReason.authentication)

@@ -8,14 +8,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from dayshift import ledger_file
-from dayshift.booking import Admitted, Refused, Reservation, Spend, Waiting
 from dayshift.clock import rfc3339
+from dayshift.cost import ledger_file
+from dayshift.cost.booking import Admitted, Refused, Reservation, Spend, Waiting
+from dayshift.cost.memoranda import Memoranda
+from dayshift.cost.transactions import Changes
 from dayshift.files import Unusable
-from dayshift.memoranda import Memoranda
 from dayshift.model import Usage
 from dayshift.money import Pico, shown
-from dayshift.transactions import Changes
 
 LARGEST = 2**62  #: the most one request may reserve, so that sums stay whole numbers for SQLite
 TOKENS = "input, output, cache_read, cache_write_5m, cache_write_1h, web_searches"

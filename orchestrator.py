@@ -6,9 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import corrections
-from dayshift import alerts, chronicle, decisions, fleet, intake, refusals, run_end, schedule, verification, visits
+from dayshift import alerts
 from dayshift.clock import Clock, midnight
-from dayshift.counterparts import Crew, Desk
+from dayshift.deciding import decisions, fleet, intake, run_end, schedule, visits
+from dayshift.deciding.counterparts import Crew, Desk
+from dayshift.deciding.obedience import Obedience
+from dayshift.deciding.reception import Reception
+from dayshift.deciding.shift import Shift
+from dayshift.egress import refusals
 from dayshift.events import (
     Active,
     Answered,
@@ -37,10 +42,9 @@ from dayshift.events import (
 )
 from dayshift.failpoints import passing
 from dayshift.limits import Limit
+from dayshift.logbook import chronicle
 from dayshift.model import Day, Exit, Record
-from dayshift.obedience import Obedience
-from dayshift.reception import Reception
-from dayshift.shift import Shift
+from dayshift.repository import verification
 from dayshift.states import Ending, Parked, ParkReason, Running, Verifying, Visit, Waiting
 
 

@@ -7,14 +7,16 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from daemon import Daemon
-from dayshift import chronicle, crash_file, daemon_log, files, inbox, records
+from dayshift import files, records
 from dayshift.clock import SystemClock, rfc3339
 from dayshift.failpoints import passing
 from dayshift.home import Home
+from dayshift.host.stragglers import Threads
+from dayshift.logbook import chronicle, crash_file, daemon_log
+from dayshift.logbook.redaction import Redaction
+from dayshift.mailbox import inbox
 from dayshift.model import Day
-from dayshift.preparation import Preparation
-from dayshift.redaction import Redaction
-from dayshift.stragglers import Threads
+from dayshift.proving.preparation import Preparation
 
 if TYPE_CHECKING:  # handed in: the Orchestrator starts the service, and modules that import each other are none
     from orchestrator import Orchestrator

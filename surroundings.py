@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import stand_ins
 from dayshift.clock import Clock
-from dayshift.databases import Wanted
 from dayshift.events import Event
-from dayshift.gateway import Gateway
 from dayshift.holder.bounds import GB, Bounds
 from dayshift.home import Home
-from dayshift.preparation import Preparation
-from dayshift.second_sight import Judge, SecondSight
-from dayshift.toolchain import Toolchain
+from dayshift.proving.preparation import Preparation
+from dayshift.proxy.gateway import Gateway
+from dayshift.proxy.second_sight import Judge, SecondSight
+from dayshift.repository.databases import Wanted
+from dayshift.sandboxing import stand_ins
+from dayshift.sandboxing.toolchain import Toolchain
 from gatehouse import Gatehouse
 
 

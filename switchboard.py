@@ -7,15 +7,15 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-from dayshift import channels
 from dayshift.alerts import Alert
 from dayshift.clock import Clock
 from dayshift.conversation import Question
-from dayshift.courier import Channel
+from dayshift.cost.standing import Standing
 from dayshift.model import Record
-from dayshift.outbox import Outbox
-from dayshift.preparation import Preparation
-from dayshift.standing import Standing
+from dayshift.notifying import channels
+from dayshift.notifying.courier import Channel
+from dayshift.notifying.outbox import Outbox
+from dayshift.proving.preparation import Preparation
 from dayshift.telegram.admittance import Admittance
 from dayshift.telegram.channel import TelegramChannel
 from dayshift.telegram.line import Line, line

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from dayshift.budgets import PLAN, called, periods
 from dayshift.clock import Clock
-from dayshift.hold import Hold
+from dayshift.cost.budgets import PLAN, called, periods
+from dayshift.cost.hold import Hold
 from dayshift.model import Doubtful, Usage
 from dayshift.money import Pico
 from dayshift.notices import Notice, milestones, shares

@@ -9,21 +9,21 @@ from functools import lru_cache
 
 from admission import Admission
 from almanac import Almanac
-from dayshift.budgets import Subject, guarantee
 from dayshift.clock import Clock
+from dayshift.cost.budgets import Subject, guarantee
+from dayshift.cost.harvest import transcripts_of
+from dayshift.cost.prices import Prices, load_prices
+from dayshift.cost.standing import Standing, standings
+from dayshift.cost.statement import Statement
 from dayshift.events import Event
 from dayshift.files import Unusable
-from dayshift.harvest import transcripts_of
+from dayshift.mailbox.status import TaskSpend
 from dayshift.model import Day, Record
 from dayshift.money import Pico, from_usd
 from dayshift.notices import Notice
-from dayshift.period import Period
-from dayshift.preparation import Preparation
-from dayshift.prices import Prices, load_prices
-from dayshift.reporting import recap
-from dayshift.standing import Standing, standings
-from dayshift.statement import Statement
-from dayshift.status import TaskSpend
+from dayshift.proving.preparation import Preparation
+from dayshift.recaps import recap
+from dayshift.recaps.period import Period
 from elsewhere import Elsewhere
 from group_commit import GroupCommit
 from metrics import Ledger

@@ -5,19 +5,19 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from dayshift import experience
 from dayshift.clock import Clock
-from dayshift.documents import BadDocument
+from dayshift.cost.statement import statement
 from dayshift.events import Event, Taught
 from dayshift.files import Unusable
 from dayshift.home import Home
+from dayshift.inputs.documents import BadDocument
+from dayshift.inputs.settings import Learning
 from dayshift.learning import curriculum, feedback_files, lesson_file, patterns, teaching
 from dayshift.learning.curriculum import Undecidable
 from dayshift.learning.effects import Verdict, verdicts
 from dayshift.learning.lessons import Lesson
 from dayshift.model import Record
-from dayshift.settings import Learning
-from dayshift.statement import statement
+from dayshift.outlook import experience
 
 
 class Tutor:

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent import Agent
-from dayshift import claude_code, files
-from dayshift.aftermath import Aftermath
+from dayshift import files
+from dayshift.claude import claude_code
 from dayshift.events import Active, Opened
 from dayshift.evidence import Finding
 from dayshift.model import Exit
-from dayshift.outfit import SetupFailed
-from dayshift.spool import MARK, Ended
+from dayshift.repository.outfit import SetupFailed
+from dayshift.running.aftermath import Aftermath
+from dayshift.running.spool import MARK, Ended
 
 NO_END = 365 * 86400.0  #: seconds; the person stays as long as they like
 LONGEST_PROMPT = 100_000  #: bytes; no argument of a command may be much longer

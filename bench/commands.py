@@ -11,15 +11,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from dayshift import files
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import day_window, task_window
 from dayshift.conversation import Question
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import day_window, task_window
 from dayshift.home import Home
+from dayshift.mailbox.questions import Mailbox
+from dayshift.mailbox.status import TaskSpend, status_facts
 from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import from_usd
-from dayshift.questions import Mailbox
 from dayshift.states import Running, Waiting
-from dayshift.status import TaskSpend, status_facts
 from metrics import Ledger
 
 PROGRAM = Path(__file__).parent.parent / "orchestrator.py"

@@ -18,9 +18,10 @@ from uuid import uuid4
 import psutil
 import yaml
 
-from dayshift import claude_binary, claude_code, written_turns
+from dayshift.claude import claude_binary, claude_code
 from dayshift.home import Home
-from dayshift.rehearsal import Rehearsal
+from dayshift.rehearsing import written_turns
+from dayshift.rehearsing.rehearsal import Rehearsal
 
 PROGRAM = Path(__file__).parent.parent / "orchestrator.py"
 MODEL = "claude-sonnet-5-5"

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from bench.daemon import LOOK_AGAIN_SECONDS, MODEL, Place, laid_out
-from dayshift import claude_code, files, written_turns
+from dayshift import files
+from dayshift.claude import claude_code
 from dayshift.home import Home
+from dayshift.rehearsing import written_turns
 from tests.bot_api import BotApi
 
 TASK, PERSON = "task-0", 42

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.commands import compare
 from dayshift import records
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import day_window, task_window
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import day_window, task_window
 from dayshift.day_facts import AuditLine, DayFacts
 from dayshift.evidence import Check, DiffStat
 from dayshift.home import Home

@@ -26,13 +26,13 @@ from aiohttp import ClientSession, TCPConnector, UnixConnector
 from admission import Admission
 from almanac import Almanac
 from bench.pretenders import provider
-from dayshift.budgets import Subject
 from dayshift.clock import SystemClock
-from dayshift.exchange import Upstream
-from dayshift.gateway import Gateway
+from dayshift.cost.budgets import Subject
+from dayshift.cost.prices import load_prices
+from dayshift.inputs.settings import Budget
 from dayshift.model import Record, Task
-from dayshift.prices import load_prices
-from dayshift.settings import Budget
+from dayshift.proxy.exchange import Upstream
+from dayshift.proxy.gateway import Gateway
 from dayshift.states import Queued
 from group_commit import GroupCommit
 from metrics import Ledger

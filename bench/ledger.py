@@ -11,10 +11,10 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import Subject, windows
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import Subject, windows
+from dayshift.inputs.settings import Budget
 from dayshift.model import Tokens, Usage
-from dayshift.settings import Budget
 from group_commit import GroupCommit
 from metrics import Ledger
 

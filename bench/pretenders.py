@@ -12,15 +12,16 @@ from typing import Any
 
 from aiohttp import ClientSession, UnixConnector, web
 
-from dayshift import claude_code, files
+from dayshift import files
 from dayshift.attempts import Blocked
+from dayshift.claude import claude_code
 from dayshift.conversation import Ask
-from dayshift.counterparts import Commits
+from dayshift.deciding.counterparts import Commits
 from dayshift.events import Active, Denied, Prepared, RunEnded, Verified
 from dayshift.evidence import Check
 from dayshift.home import Home
 from dayshift.model import Exit, Record
-from dayshift.rehearsed_answers import events
+from dayshift.rehearsing.rehearsed_answers import events
 
 MODEL = "claude-sonnet-5-5"
 TURNS = 3

@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dayshift import claude_binary, claude_calls, claude_code
+from dayshift.claude import claude_binary, claude_calls, claude_code
 from dayshift.guard.judge import judge
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import shipped_config
-from dayshift.trial import Subject, Trial
+from dayshift.proving.trial import Subject, Trial
 
 PATH = "/usr/bin:/bin"
 CALLS = 20  #: tool calls of one run of the CLI

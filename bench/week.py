@@ -22,13 +22,17 @@ import psutil
 
 from bench.pretenders import ANSWER, WORDS, Agents, ToldClock, provider
 from daemon import Daemon
-from dayshift import claude_binary, files, git, inbox, questions, records, toolchain, workspace
+from dayshift import files, records
+from dayshift.claude import claude_binary
+from dayshift.cost.prices import load_prices
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home, shipped_config
+from dayshift.inputs.settings import Budget, Settings
+from dayshift.mailbox import inbox, questions
 from dayshift.model import Day, Record, Task
-from dayshift.preparation import Preparation
-from dayshift.prices import load_prices
-from dayshift.settings import Budget, Settings
+from dayshift.proving.preparation import Preparation
+from dayshift.repository import git, workspace
+from dayshift.sandboxing import toolchain
 from dayshift.states import Done, Waiting
 from orchestrator import Orchestrator
 

@@ -168,7 +168,7 @@ def run(arguments: Sequence[str] | None, parts: Parts) -> int:
 
 
 def _fault(begun: Begun, error: Exception) -> int:
-    from dayshift import crash_file  # loaded for a crash alone: it knows every setting and every secret
+    from dayshift.logbook import crash_file  # loaded for a crash alone: it knows every setting and every secret
 
     log.critical("a fault in the program", exc_info=error)
     place = crash_file.write(begun.home, begun.command, error) if begun.home else None

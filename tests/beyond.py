@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from dayshift.crossing import Stream
-from dayshift.tunnel import Beyond
+from dayshift.egress.crossing import Stream
+from dayshift.egress.tunnel import Beyond
 
 PACKAGES, MIRROR, STRANGER = "packages.example.org", "a.cdn.example.org", "evil.example.net"
 PUBLIC = {PACKAGES: "93.184.216.34", MIRROR: "93.184.216.35", STRANGER: "93.184.216.36"}

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from dayshift import commandline
-from dayshift.booking import Admitted, Reservation
+from dayshift.cost.booking import Admitted, Reservation
 from dayshift.home import Home
 from dayshift.model import Record, Tokens, Usage
 from dayshift.money import from_usd

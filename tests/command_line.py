@@ -9,14 +9,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from dayshift import files, inbox, records
+from dayshift import files, records
 from dayshift.conversation import Question
 from dayshift.home import Home
+from dayshift.mailbox import inbox
+from dayshift.mailbox.questions import Mailbox
+from dayshift.mailbox.status import TaskSpend, status_facts
 from dayshift.model import Record, Task, Tokens
 from dayshift.money import from_usd
-from dayshift.questions import Mailbox
 from dayshift.states import State, Waiting
-from dayshift.status import TaskSpend, status_facts
 from tests.forked import command
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dayshift import claude_binary, git, workspace
-from dayshift.rehearsal import Rehearsal
+from dayshift.claude import claude_binary
+from dayshift.rehearsing.rehearsal import Rehearsal
+from dayshift.repository import git, workspace
 from tests import forked
 
 SECRET = ("DAYSHIFT_", "ANTHROPIC_", "CLAUDE_", "TELEGRAM_", "DISCORD_", "GIT_")

@@ -10,14 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from dayshift import decisions, inbox
 from dayshift.alerts import Alert, Kind, of_change
 from dayshift.clock import SystemClock
 from dayshift.conversation import Question
+from dayshift.cost.standing import Standing
+from dayshift.deciding import decisions
 from dayshift.home import Home
+from dayshift.mailbox import inbox
+from dayshift.mailbox.questions import Mailbox, Rejected
 from dayshift.model import Record
-from dayshift.questions import Mailbox, Rejected
-from dayshift.standing import Standing
 from dayshift.states import Queued, Waiting
 from dayshift.telegram.admittance import Admittance
 from dayshift.telegram.channel import TelegramChannel

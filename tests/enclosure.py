@@ -10,11 +10,12 @@ from pathlib import Path
 
 import psutil
 
-from dayshift import files, git
+from dayshift import files
 from dayshift.holder.bounds import GB, Bounds
-from dayshift.sandbox import Sandbox
-from dayshift.spool import Ended, Spool
-from dayshift.workspace import Workspace
+from dayshift.repository import git
+from dayshift.repository.workspace import Workspace
+from dayshift.running.spool import Ended, Spool
+from dayshift.sandboxing.sandbox import Sandbox
 from tests.conftest import WHO
 from tests.premises import NOBODY, SYSTEM_PYTHON
 from tests.test_holder import end_of, until
@@ -72,7 +73,7 @@ class Enclosure:
         order = f"""
 from pathlib import Path
 from dayshift.holder.bounds import Bounds
-from dayshift.spool import Spool
+from dayshift.running.spool import Spool
 place = Path({str(spool.folder)!r})
 Spool(place).launch({argv!r}, {{}}, "", place / "out", 60, {bounds}, Path({str(self.place.folder)!r}))
 """

@@ -22,14 +22,14 @@ from zoneinfo import ZoneInfo
 
 from admission import Admission
 from almanac import Almanac
-from dayshift.budgets import Subject
+from dayshift.cost.budgets import Subject
+from dayshift.cost.prices import Prices, load_prices
 from dayshift.events import Event
-from dayshift.meter import Refusal
+from dayshift.inputs.settings import Budget, Caps
+from dayshift.messages.request_bounds import SLACK
 from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import Pico, from_usd
-from dayshift.prices import Prices, load_prices
-from dayshift.request_bounds import SLACK
-from dayshift.settings import Budget, Caps
+from dayshift.proxy.meter import Refusal
 from dayshift.states import Queued
 from group_commit import GroupCommit
 from metrics import Ledger

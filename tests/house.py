@@ -8,7 +8,7 @@ from typing import Any
 from dayshift.alerts import Alert
 from dayshift.attempts import Blocked, Bypass
 from dayshift.conversation import Answer, Ask, Question
-from dayshift.counterparts import Commits
+from dayshift.deciding.counterparts import Commits
 from dayshift.events import (
     Answered,
     Bypassed,

@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import git
-from dayshift.sandbox import SOCKET_NAME, Interpreter, Sandbox, interpreter
-from dayshift.workspace import Workspace
+from dayshift.repository import git
+from dayshift.repository.workspace import Workspace
+from dayshift.sandboxing.sandbox import SOCKET_NAME, Interpreter, Sandbox, interpreter
 from tests.conftest import WHO
 from tests.escapes import DAEMON_FILES, SECRETS
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from dayshift import files, git
+from dayshift import files
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository import git
+from dayshift.repository.workspace import Workspace, head
 from dayshift.reviewing import acceptance
 from dayshift.reviewing.passage import Refused
 from dayshift.states import Done
-from dayshift.workspace import Workspace, head
 from tests.house import NINE, record
 
 LINES = "".join(f"line {number}\n" for number in range(1, 21))

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from dayshift import git
 from dayshift.home import Home
+from dayshift.repository import git
+from dayshift.repository.workspace import head
 from dayshift.reviewing import acceptance, review
 from dayshift.reviewing.passage import Refused
 from dayshift.states import Cancelled, Done, Failed, Halted, Running
-from dayshift.workspace import head
 from tests.house import NINE, record
 from tests.shop import KINDS, LINES, Edit, Shop, fingerprint, line, shell, write
 

@@ -20,22 +20,22 @@ from aiohttp import web
 
 from admission import LOOK_AGAIN_SECONDS, Admission
 from almanac import Almanac
-from dayshift.booking import Spend
-from dayshift.budgets import Subject, day_window, task_window
+from dayshift.cost.booking import Spend
+from dayshift.cost.budgets import Subject, day_window, task_window
+from dayshift.cost.hold import FEWEST_OUTPUT_TOKENS, PACE, first_prompt
+from dayshift.cost.prices import Prices, load_prices
+from dayshift.cost.statement import Statement
 from dayshift.events import Active, CapReached, Event
-from dayshift.exchange import Upstream
-from dayshift.gateway import Gateway
-from dayshift.hold import FEWEST_OUTPUT_TOKENS, PACE, first_prompt
-from dayshift.meter import Refusal
+from dayshift.inputs.settings import Budget
+from dayshift.messages.request_bounds import IMAGE, SLACK
+from dayshift.messages.usage import understood
+from dayshift.messages.usage_readers import UsageReader, WholeAnswer
 from dayshift.model import Record, Task, Tokens, Usage
 from dayshift.money import Pico, from_usd
-from dayshift.prices import Prices, load_prices
-from dayshift.request_bounds import IMAGE, SLACK
-from dayshift.settings import Budget
-from dayshift.statement import Statement
+from dayshift.proxy.exchange import Upstream
+from dayshift.proxy.gateway import Gateway
+from dayshift.proxy.meter import Refusal
 from dayshift.states import Queued
-from dayshift.usage import understood
-from dayshift.usage_readers import UsageReader, WholeAnswer
 from group_commit import GroupCommit
 from metrics import Ledger
 from teller import Teller

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.courier import Later
+from dayshift.notifying.courier import Later
 from tests.bot_api import BotApi
 from tests.correspondence import ME, Correspondence, home
 

@@ -8,10 +8,10 @@ from dayshift.alerts import Alert, Kind
 from dayshift.clock import SystemClock
 from dayshift.conversation import Question
 from dayshift.home import Home
+from dayshift.inputs.settings import Settings
+from dayshift.mailbox.status import TaskSpend
 from dayshift.model import Record
-from dayshift.outbox import Outbox
-from dayshift.settings import Settings
-from dayshift.status import TaskSpend
+from dayshift.notifying.outbox import Outbox
 from dayshift.telegram import letters
 from dayshift.telegram.line import problems
 from dayshift.telegram.markup import block, said, split

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from dayshift import advice
-from dayshift.advice import Suggestion
 from dayshift.model import Complexity, Task
 from dayshift.money import from_usd
 from dayshift.outcomes import Outcome
+from dayshift.outlook import advice
+from dayshift.outlook.advice import Suggestion
 
 HAIKU, SONNET, OPUS = "claude-haiku-4-5", "claude-sonnet-5-5", "claude-opus-5"
 MONDAY = date(2026, 11, 16)

@@ -11,13 +11,13 @@ import pytest
 
 from ahead import ahead, carried
 from dayshift import files, records
-from dayshift.booking import Admitted, Reservation
+from dayshift.cost.booking import Admitted, Reservation
 from dayshift.day_facts import DayFacts
 from dayshift.evidence import Finding
+from dayshift.inputs.settings import Budget, Settings
 from dayshift.model import Day, Earlier, Record, Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.records import day_to_json
-from dayshift.settings import Budget, Settings
 from dayshift.states import Done, Failed, Parked, ParkReason, Queued
 from evening import gather
 from tests.house import HOUR, NINE, TODAY, record, task

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import allotment
-from dayshift.allotment import LEAST_PAUSE, Allotment
 from dayshift.home import Home
+from dayshift.host import allotment
+from dayshift.host.allotment import LEAST_PAUSE, Allotment
 from dayshift.model import Record
 from dayshift.states import Done, Parked, ParkReason
 from tests.house import NINE, SECOND, record

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from almanac import Almanac
-from dayshift.settings import Phase
+from dayshift.inputs.settings import Phase
 from group_commit import GroupCommit
 from metrics import Ledger
 

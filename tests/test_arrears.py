@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import room
 from dayshift.alerts import Alert
-from dayshift.arrears import QUIET_SECONDS, Arrears, Step, Unkept
 from dayshift.events import Event
-from dayshift.floor import Floor
+from dayshift.host import room
+from dayshift.host.arrears import QUIET_SECONDS, Arrears, Step, Unkept
+from dayshift.host.floor import Floor
+from dayshift.host.room import FEWEST_FILES, GB, Room
 from dayshift.model import Day, Record
-from dayshift.room import FEWEST_FILES, GB, Room
 from tests.histories import HISTORIES
 from tests.house import (
     FakeClock,

@@ -10,15 +10,17 @@ from typing import Any
 import pexpect
 import pytest
 
-from dayshift import claude_code, files, inbox
+from dayshift import files
+from dayshift.claude import claude_code
 from dayshift.commands.attach import SUSPEND
 from dayshift.holder import USED
 from dayshift.holder.bounds import Bounds
 from dayshift.home import Home
-from dayshift.sandbox import Sandbox
-from dayshift.spool import MARK, Spool
+from dayshift.mailbox import inbox
+from dayshift.repository.workspace import Workspace
+from dayshift.running.spool import MARK, Spool
+from dayshift.sandboxing.sandbox import Sandbox
 from dayshift.states import Queued
-from dayshift.workspace import Workspace
 from tests.command_line import NOON, ROOT, add, daemon, environment, run
 
 PLENTY = Bounds(memory=8 << 30, processes=512, disk=8 << 30)

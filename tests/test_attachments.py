@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import attachments
 from dayshift.files import Refused
+from dayshift.mailbox import attachments
 
 
 @pytest.fixture

@@ -9,10 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import git, objects
-from dayshift.audit import FOLLOWS, GRAVE, Fingerprint, Window, address, described, differences, findings, fingerprint
 from dayshift.evidence import Finding, Who
-from dayshift.workspace import Conflict, Workspace, head, joined
+from dayshift.repository import git, objects
+from dayshift.repository.audit import (
+    FOLLOWS,
+    GRAVE,
+    Fingerprint,
+    Window,
+    address,
+    described,
+    differences,
+    findings,
+    fingerprint,
+)
+from dayshift.repository.workspace import Conflict, Workspace, head, joined
 from tests.conftest import WHO
 
 # What a person, or an agent without a sandbox, can do in the repository, and the aspect it shows in.

@@ -17,7 +17,7 @@ from dayshift.holder.run import MOST_ERRORS
 from dayshift.holder.streams import DROPPED
 from dayshift.holder.survey import Survey
 from dayshift.holder.walk import DEEPEST, Walk
-from dayshift.spool import Ended
+from dayshift.running.spool import Ended
 from tests.enclosure import MB, PLENTY, Enclosure, built
 from tests.premises import CALLERS
 from tests.test_holder import end_of, until

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from dayshift import audit, daybook, git, made_refs, objects
 from dayshift.evidence import Check, Who
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository import audit, daybook, git, made_refs, objects
+from dayshift.repository.vigil import Vigil
+from dayshift.repository.workspace import Workspace, head
 from dayshift.reviewing import acceptance, branch
 from dayshift.reviewing.passage import Refused
 from dayshift.reviewing.receipt import Receipt
 from dayshift.states import Done, Failed, Halted
-from dayshift.vigil import Vigil
-from dayshift.workspace import Workspace, head
 from tests.house import NINE, record, task
 from tests.shop import KINDS, LINES, Edit, Shop, line, shell, write
 

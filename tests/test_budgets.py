@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dayshift.budgets import (
+from dayshift.cost.budgets import (
     Subject,
     called,
     guarantee,
@@ -17,8 +17,8 @@ from dayshift.budgets import (
     week,
     windows,
 )
+from dayshift.inputs.settings import Budget, Caps, Phase
 from dayshift.money import from_usd
-from dayshift.settings import Budget, Caps, Phase
 
 DAY = date(2026, 11, 20)
 SHOP = Subject(DAY, "task-1", "/projects/shop", "anthropic", "api", from_usd(2), from_usd(20))

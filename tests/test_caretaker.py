@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from caretaker import Caretaker
-from dayshift import clearance, git, records, retention
+from dayshift import records
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository import git
+from dayshift.repository.workspace import Workspace, head
 from dayshift.states import Done, State
-from dayshift.workspace import Workspace, head
+from dayshift.tidying import clearance, retention
 from tests.house import NINE, TODAY, House, hands_in, queued, record, says, task
 
 
@@ -116,7 +118,7 @@ async def test_a_task_that_could_not_be_cleared_away_is_known_again(
     def refused(home: Home, record: Record) -> None:
         raise OSError("read-only file system")
 
-    monkeypatch.setattr("dayshift.disposal.discard", refused)
+    monkeypatch.setattr("dayshift.tidying.disposal.discard", refused)
     lines, ok = await kept.clean("a")
     assert not ok and "read-only" in lines[0]
     assert kept.house["a"] is before

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from dayshift import carry_over, yaml_text
-from dayshift.carry_over import Left
-from dayshift.dayfile import load_day
-from dayshift.document_yaml import parse
 from dayshift.home import Home
+from dayshift.inputs import yaml_text
+from dayshift.inputs.dayfile import load_day
+from dayshift.inputs.document_yaml import parse
+from dayshift.inputs.settings import Budget, Settings
 from dayshift.model import Complexity, Day, Record, Task
 from dayshift.money import PICO_PER_USD as USD
 from dayshift.money import from_usd
-from dayshift.settings import Budget, Settings
+from dayshift.outlook import carry_over
+from dayshift.outlook.carry_over import Left
+from dayshift.rehearsing.written_turns import parse_turns
 from dayshift.states import Failed, Queued
-from dayshift.written_turns import parse_turns
 from tests.house import NINE, TODAY, record, task
 
 TOMORROW = date(2026, 11, 21)

@@ -20,17 +20,17 @@ from typing import Any
 
 import pytest
 
-from dayshift import program, push, wording
 from dayshift.alerts import Alert, Kind
-from dayshift.channels import channels, problems
-from dayshift.courier import Channel, Later, Undeliverable
 from dayshift.home import Home
+from dayshift.inputs.settings import Settings
 from dayshift.money import from_usd
 from dayshift.notices import bar
-from dayshift.program import Program
-from dayshift.push import Push
-from dayshift.settings import Settings
-from dayshift.wording import JOINT
+from dayshift.notifying import program, push, wording
+from dayshift.notifying.channels import channels, problems
+from dayshift.notifying.courier import Channel, Later, Undeliverable
+from dayshift.notifying.program import Program
+from dayshift.notifying.push import Push
+from dayshift.notifying.wording import JOINT
 from tests.services import Post, Service, certificate_for, listening, serving
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)

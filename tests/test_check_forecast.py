@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from dayshift import records
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import Subject, windows
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import Subject, windows
 from dayshift.home import Home
+from dayshift.inputs.settings import Budget
 from dayshift.model import Earlier, Tokens, Usage
 from dayshift.money import from_usd
-from dayshift.settings import Budget
 from dayshift.states import Parked, ParkReason
 from metrics import Ledger
 from tests.command_line import NOON, run

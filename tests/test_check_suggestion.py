@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dayshift import records
-from dayshift.booking import Admitted, Reservation
+from dayshift.cost.booking import Admitted, Reservation
 from dayshift.home import Home
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd

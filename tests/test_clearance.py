@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from dayshift import clearance
-from dayshift.clearance import Choice
 from dayshift.states import Cancelled, Done, State
+from dayshift.tidying import clearance
+from dayshift.tidying.clearance import Choice
 from tests.house import HOUR, NINE, queued, record
 
 DAY = timedelta(days=1)

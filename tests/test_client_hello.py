@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayshift.client_hello import LONGEST, RECORD_HEAD, Hello, complete, read, record_length
+from dayshift.egress.client_hello import LONGEST, RECORD_HEAD, Hello, complete, read, record_length
 
 
 def spoken(name: str | None) -> bytes:

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import closing, timeline
 from dayshift.alerts import OWN_CAP, Alert, Kind, of_cap, of_death, of_limit, still_true
-from dayshift.budgets import called, day_window, task_window
-from dayshift.closing import closing_alert, is_over, pictured, tally
 from dayshift.conversation import Question
+from dayshift.cost.budgets import called, day_window, task_window
 from dayshift.day_facts import DayFacts
 from dayshift.home import Home
 from dayshift.limits import Kind as LimitKind
 from dayshift.limits import Limit
+from dayshift.logbook import timeline
 from dayshift.model import Earlier
 from dayshift.money import from_usd
-from dayshift.outbox import Outbox
+from dayshift.notifying import closing
+from dayshift.notifying.closing import closing_alert, is_over, pictured, tally
+from dayshift.notifying.outbox import Outbox
 from dayshift.reporting.report import render_markdown
 from dayshift.states import Done, Failed, Parked, ParkReason, Queued, Running, Waiting
 from dusk import Dusk

@@ -10,9 +10,10 @@ from typing import Any
 import pexpect
 import pytest
 
-from dayshift import disposal, records
+from dayshift import records
 from dayshift.model import Record
 from dayshift.states import Done, Failed, State
+from dayshift.tidying import disposal
 from orchestrator import main
 from tests.command_line import NOON, ROOT, add, daemon, environment
 from tests.shop import Edit, Shop, fingerprint, line, shell, write

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from dayshift import disposal, records
+from dayshift import records
 from dayshift.day_facts import AuditLine, DayFacts
 from dayshift.home import Home
 from dayshift.model import Record
 from dayshift.money import from_usd
 from dayshift.reporting import archive
 from dayshift.states import Failed, Running
+from dayshift.tidying import disposal
 from metrics import Ledger
 from tests.bygone import MONDAY, TUESDAY, WEDNESDAY, asked, made, morning, spend
 from tests.command_line import run

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from dayshift import git, records
-from dayshift.clearance import told
+from dayshift import records
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository import git
+from dayshift.repository.workspace import Workspace
 from dayshift.states import Done, Failed, Parked, ParkReason, Running, State
-from dayshift.workspace import Workspace
+from dayshift.tidying.clearance import told
 from tests.command_line import NOON, ROOT, add, daemon, everything, run
 
 

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dayshift import files, instructions, records
+from dayshift import files, records
 from dayshift.home import Home
+from dayshift.inputs.settings import Learning
 from dayshift.learning import curriculum, lesson_file, proposals, teaching
 from dayshift.learning.lessons import Scope
 from dayshift.model import Record, Task
-from dayshift.settings import Learning
+from dayshift.running import instructions
 from dayshift.states import Done
 from orchestrator import main
 from tests.command_line import DAY, NOON, run

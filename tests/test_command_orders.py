@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from dayshift import files, inbox
+from dayshift import files
 from dayshift.commands.stop import gone
 from dayshift.home import Home
-from dayshift.questions import Mailbox
+from dayshift.mailbox import inbox
+from dayshift.mailbox.questions import Mailbox
 from dayshift.states import Parked, ParkReason, Running
 from tests.command_line import NOON, QUESTION, add, answer_text, ask, daemon, obeys, run
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from dayshift import browser, files, inbox, records
+from dayshift import files, records
 from dayshift.commandline import Parts
 from dayshift.commandline import run as run_here
 from dayshift.home import Home
+from dayshift.host import browser
+from dayshift.mailbox import inbox
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.reporting import archive, report

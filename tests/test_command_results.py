@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from dayshift import inbox
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import day_window, task_window
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import day_window, task_window
 from dayshift.home import Home
+from dayshift.mailbox import inbox
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd
 from metrics import Ledger

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, unit_file
+from dayshift import files
 from dayshift.home import Home
+from dayshift.host import unit_file
 from tests.bygone import Said, asked
 
 ROOT = Path(__file__).parent.parent

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import sandbox as sandboxes
 from dayshift.confinement import NOT_FOUND, NOT_RUN, UNFIT
-from dayshift.sandbox import PROXY_NAME, SOCKET_NAME, Interpreter, Sandbox, Unfenced, interpreter
-from dayshift.workspace import Workspace
+from dayshift.repository.workspace import Workspace
+from dayshift.sandboxing import sandbox as sandboxes
+from dayshift.sandboxing.sandbox import PROXY_NAME, SOCKET_NAME, Interpreter, Sandbox, Unfenced, interpreter
 from tests.premises import SYSTEM_PATH, SYSTEM_PYTHON, Ended
 
 BIG = 3_000_000
@@ -164,7 +164,7 @@ def test_nothing_starts_when_a_relays_port_is_taken(sandbox: Sandbox) -> None:
 
 def test_the_interpreter_is_the_real_one_below_a_virtual_environment(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    ask = "from dayshift.sandbox import interpreter as i; print(i().program, i().prefix)"
+    ask = "from dayshift.sandboxing.sandbox import interpreter as i; print(i().program, i().prefix)"
     root = Path(sandboxes.__file__).parent.parent
     told = subprocess.run(
         [tmp_path / "venv/bin/python", "-c", ask], capture_output=True, text=True, check=True,

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import Subject, windows
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import Subject, windows
+from dayshift.cost.statement import KINDS, Account
 from dayshift.home import Home
+from dayshift.inputs.settings import Budget
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd
-from dayshift.settings import Budget
-from dayshift.statement import KINDS, Account
 from dayshift.states import Done, Running
 from metrics import Ledger
 from tests.command_line import NOON, ROOT, add, environment, run

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from dayshift import usage_readers
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import periods
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import periods
 from dayshift.home import Home
+from dayshift.messages import usage_readers
 from dayshift.model import Usage
 from dayshift.money import Pico, from_usd
 from metrics import Ledger

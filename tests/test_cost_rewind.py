@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import day_window
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import day_window
 from dayshift.home import Home
 from metrics import Ledger
 from tests.command_line import daemon, run

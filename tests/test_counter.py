@@ -8,9 +8,9 @@ import pytest
 
 from caretaker import Caretaker
 from counter import Counter
-from dayshift import inbox
 from dayshift.events import Event, Order, Ordered, StopAsked
 from dayshift.home import Home
+from dayshift.mailbox import inbox
 from dayshift.model import Record
 from departure import Departure
 from handover import Handover

@@ -11,7 +11,9 @@ import pytest
 from dayshift import alerts
 from dayshift.alerts import Alert, Kind
 from dayshift.conversation import Question
-from dayshift.courier import (
+from dayshift.files import Unusable
+from dayshift.model import Record
+from dayshift.notifying.courier import (
     BURST_SECONDS,
     LONGEST_PAUSE,
     LOOK_SECONDS,
@@ -21,9 +23,7 @@ from dayshift.courier import (
     Later,
     Undeliverable,
 )
-from dayshift.files import Unusable
-from dayshift.model import Record
-from dayshift.outbox import Outbox, Outcome
+from dayshift.notifying.outbox import Outbox, Outcome
 from dayshift.states import Failed, Queued, Waiting
 from tests.house import NINE, FakeClock, record
 
@@ -386,7 +386,7 @@ async def test_it_sleeps_until_it_is_woken(outbox: Outbox) -> None:
 
 
 async def test_nothing_that_happens_ends_it(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dayshift.courier.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("dayshift.notifying.courier.LOOK_SECONDS", 0.01)
     said: list[str] = []
     faults = iter([RuntimeError("of the records")])
 

@@ -16,13 +16,15 @@ from urllib.parse import quote
 
 import pytest
 
-from dayshift import crash_file, daemon_log, git, records
+from dayshift import records
 from dayshift.alerts import of_death
-from dayshift.cover import Cover
-from dayshift.disguises import disguises
 from dayshift.home import Home
-from dayshift.redaction import Redaction
-from dayshift.settings import Settings
+from dayshift.inputs.settings import Settings
+from dayshift.logbook import crash_file, daemon_log
+from dayshift.logbook.cover import Cover
+from dayshift.logbook.disguises import disguises
+from dayshift.logbook.redaction import Redaction
+from dayshift.repository import git
 from dayshift.states import Done
 from tests.command_line import NOON, ROOT, add
 
@@ -53,9 +55,10 @@ where = sys.argv.pop(1)
 if where == "loop":
     import desk; desk.Desk.refresh = fails
 elif where == "thread":
-    from dayshift.memoranda import Memoranda; Memoranda.task_ended = fails
+    from dayshift.cost.memoranda import Memoranda; Memoranda.task_ended = fails
 elif where == "command":
-    from dayshift import status; status.read_all = fails; from dayshift.commands import status as s; s.read_all = fails
+    from dayshift.mailbox import status; status.read_all = fails
+    from dayshift.commands import status as s; s.read_all = fails
 sys.exit(orchestrator.main())
 """
 
@@ -155,7 +158,7 @@ def test_only_the_newest_are_kept(home: Home) -> None:
 def test_a_death_by_the_machines_signal_is_told_by_the_next_daemon(home: Home) -> None:
     dies = (
         f"import sys, os, signal, time; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from pathlib import Path; from dayshift import crash_file; from dayshift.home import Home\n"
+        "from pathlib import Path; from dayshift.logbook import crash_file; from dayshift.home import Home\n"
         f"with crash_file.of_signals(Home(Path({str(home.root)!r}))): os.kill(os.getpid(), signal.SIGSEGV)\n"
     )
     ended = subprocess.run([sys.executable, "-c", dies], check=False, capture_output=True)

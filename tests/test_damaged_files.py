@@ -11,22 +11,26 @@ from typing import Any
 
 import pytest
 
-from dayshift import audit, daybook, files, inbox, lifetime, records, timeline
+from dayshift import files, records
 from dayshift.conversation import Question
 from dayshift.holder import processes, seal
 from dayshift.holder.records import put
 from dayshift.home import Home
 from dayshift.learning import proposals
 from dayshift.limits import PlanWindow
+from dayshift.logbook import timeline
+from dayshift.mailbox import inbox
+from dayshift.mailbox.status import read_all, read_plan
 from dayshift.model import Day
 from dayshift.money import from_usd
 from dayshift.reporting import archive
+from dayshift.repository import audit, daybook
+from dayshift.repository.vigil import Vigil
+from dayshift.repository.workspace import Workspace
 from dayshift.reviewing.receipt import Made, Receipt
-from dayshift.spool import Spool
+from dayshift.running import lifetime
+from dayshift.running.spool import Spool
 from dayshift.states import Running, Waiting
-from dayshift.status import read_all, read_plan
-from dayshift.vigil import Vigil
-from dayshift.workspace import Workspace
 from desk import keep_plan
 from tests import day_examples
 from tests.house import NINE, TODAY, record

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import databases
-from dayshift.databases import TooMany, Wanted, find, standing
+from dayshift.repository import databases
+from dayshift.repository.databases import TooMany, Wanted, find, standing
 from tests.enclosure import Enclosure, built
 from tests.premises import CALLERS, NOBODY
 

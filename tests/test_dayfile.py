@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies
 
-from dayshift.dayfile import day_cap, load_day
-from dayshift.documents import BadDocument
+from dayshift.inputs.dayfile import day_cap, load_day
+from dayshift.inputs.documents import BadDocument
+from dayshift.inputs.settings import Budget, Settings
 from dayshift.model import Complexity, Day, Task
 from dayshift.money import PICO_PER_USD as USD
-from dayshift.plan import order, waves
-from dayshift.settings import Budget, Settings
+from dayshift.outlook.plan import order, waves
 
 GOOD = """\
 date: 2026-11-20

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from dayshift import schedule
+from dayshift.deciding import schedule
 from dayshift.states import (
     Cancelled,
     Done,

@@ -18,7 +18,7 @@ from dayshift.clock import day_of, midnight
 from dayshift.events import HandedIn, Tick
 from dayshift.limits import asked_again
 from dayshift.model import Day, Record
-from dayshift.report_hour import ReportHour
+from dayshift.notifying.report_hour import ReportHour
 from dayshift.states import Parked, ParkReason, Running, Verifying, Waiting
 from group_commit import GroupCommit
 from metrics import Ledger

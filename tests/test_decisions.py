@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift import decisions, fleet, run_end, schedule
 from dayshift.conversation import Ask
+from dayshift.deciding import decisions, fleet, run_end, schedule
+from dayshift.deciding.run_end import LATER
 from dayshift.events import AttachAsked, Event, Opened, Order, Ordered, StopAsked, Tick
 from dayshift.limits import MARGIN, SOONEST, Kind, Limit
 from dayshift.model import Record
-from dayshift.run_end import LATER
 from dayshift.states import Done, Ending, Failed, Halted, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
 from tests.house import (
     HOUR,

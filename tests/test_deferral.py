@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from dayshift import claude_calls, deferral
+from dayshift.claude import claude_calls
 from dayshift.events import Event, Reached
-from dayshift.guidance import Delivery
 from dayshift.model import Record
+from dayshift.running import deferral
+from dayshift.running.guidance import Delivery
 from dayshift.states import Running
 from tests.house import ASKED, DEFERRED, House, answers, ran, running
 

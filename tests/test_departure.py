@@ -101,7 +101,7 @@ def ends(script: str) -> float:
 def test_threads_that_hang_are_not_waited_for() -> None:
     script = """
 import sys, threading, time
-from dayshift.stragglers import Threads, leave
+from dayshift.host.stragglers import Threads, leave
 threads, gate = Threads(2), threading.Event()
 for _ in range(2):
     threads.submit(gate.wait, 60)
@@ -118,7 +118,7 @@ sys.exit(leave(4))
 def test_a_program_that_a_thread_waits_for_is_ended_with_whatever_follows_it() -> None:
     script = """
 import subprocess, sys, time
-from dayshift.stragglers import Threads, leave
+from dayshift.host.stragglers import Threads, leave
 threads = Threads(1)
 def work():
     for _ in range(3):
@@ -137,7 +137,7 @@ sys.exit(leave(4))
 def test_a_process_leaves_with_its_code_although_a_thread_hangs(hangs: bool) -> None:
     script = f"""
 import sys, threading, time
-from dayshift.stragglers import leave
+from dayshift.host.stragglers import leave
 if {hangs}:
     threading.Thread(target=time.sleep, args=(60,)).start()
 print("said", end="")

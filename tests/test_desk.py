@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from dayshift import git, inbox, records
+from dayshift import records
 from dayshift.conversation import Question
 from dayshift.events import Answered, Event
 from dayshift.home import Home
 from dayshift.limits import PlanWindow
+from dayshift.mailbox import inbox
+from dayshift.mailbox.status import TaskSpend, read_plan
 from dayshift.model import Day, Record, Tokens
 from dayshift.money import from_usd
+from dayshift.repository import git
 from dayshift.states import Done, Running, Waiting
-from dayshift.status import TaskSpend, read_plan
 from desk import Desk, keep_plan
 from tests.house import NINE, SECOND, TODAY, FakeClock, question, record, task
 from tests.test_files import NASTY

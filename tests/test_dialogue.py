@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import inbox
 from dayshift.alerts import which
-from dayshift.git import Repository
-from dayshift.questions import Mailbox
+from dayshift.mailbox import inbox
+from dayshift.mailbox.questions import Mailbox
+from dayshift.repository.git import Repository
+from dayshift.repository.workspace import Workspace, head
 from dayshift.states import Cancelled, Done
-from dayshift.workspace import Workspace, head
 from tests.bot_api import BAD_GATEWAY, BotApi, flood
 from tests.correspondence import BEGAN, ME, Correspondence, home
 from tests.house import record

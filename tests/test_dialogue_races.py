@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dayshift.alerts import which
-from dayshift.questions import Mailbox
+from dayshift.mailbox.questions import Mailbox
 from dayshift.telegram.letters import Piece
 from tests.bot_api import BotApi
 from tests.bot_chats import Sent

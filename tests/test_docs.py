@@ -13,14 +13,15 @@ import pytest
 import yaml
 from jinja2 import meta
 
-from dayshift import dayfile, dayfile_shape, documents, written_turns
 from dayshift.commandline import COMMANDS
 from dayshift.guard.examples import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
+from dayshift.inputs import dayfile, dayfile_shape, documents
+from dayshift.inputs.settings import Settings, variables
 from dayshift.records import STATES
-from dayshift.settings import Settings, variables
-from dayshift.written_turns import parse_turns
+from dayshift.rehearsing import written_turns
+from dayshift.rehearsing.written_turns import parse_turns
 
 ROOT = Path(__file__).parent.parent
 README, HOUSE = ROOT / "README.md", ROOT / "docs" / "architecture.md"

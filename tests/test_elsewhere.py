@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.budgets import PLAN
+from dayshift.cost.budgets import PLAN
 from dayshift.files import Unusable
 from dayshift.home import Home
+from dayshift.inputs.settings import Settings
 from dayshift.money import from_usd
-from dayshift.settings import Settings
 from elsewhere import REFRESH_SECONDS, Elsewhere
 from tests.test_transcripts import line, written
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from dayshift.attempts import EVASION, Blocked
-from dayshift.evasion import NO_GIT_WRITE, Called, Evasions, Heard, Place, read
 from dayshift.guard.judge import judge
 from dayshift.guard.policy_file import load_policy
+from dayshift.sandboxing.evasion import NO_GIT_WRITE, Called, Evasions, Heard, Place, read
 from tests.house import NINE
 
 POLICY = load_policy(Path(__file__).parent.parent / "config" / "policy.yaml")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import disposal, records
+from dayshift import records
 from dayshift.day_facts import DayFacts
 from dayshift.evidence import DiffStat
 from dayshift.model import Record
 from dayshift.states import Done, Failed
+from dayshift.tidying import disposal
 from evening import Changes, changes, gather
 from tests.house import NINE, TODAY
 from tests.test_treasury import Office

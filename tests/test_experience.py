@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import disposal, experience, records
+from dayshift import records
 from dayshift.attempts import Blocked
+from dayshift.cost.statement import Statement
 from dayshift.evidence import Check
 from dayshift.home import Home
 from dayshift.model import Complexity, Task
 from dayshift.money import from_usd
 from dayshift.outcomes import Outcome
-from dayshift.statement import Statement
+from dayshift.outlook import experience
 from dayshift.states import Done, Failed, Queued
+from dayshift.tidying import disposal
 from metrics import Ledger
 from tests.bygone import MONDAY, TUESDAY, WEDNESDAY, made, morning, spend
 from tests.house import HOUR, NINE, question

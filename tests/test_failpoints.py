@@ -63,19 +63,19 @@ def said(folder: Path) -> str:
 
 #: Steps beside which no point stands, each with why.
 EXEMPT = {
-    ("dayshift/git.py", "_asked"): "git only says where a repository is",
-    ("dayshift/claude_binary.py", "version_of"): "the CLI only says its version",
+    ("dayshift/repository/git.py", "_asked"): "git only says where a repository is",
+    ("dayshift/claude/claude_binary.py", "version_of"): "the CLI only says its version",
     ("dayshift/reviewing/person.py", "_asked"): "git only says who the person is",
-    ("dayshift/machine.py", "bubblewrap"): "bubblewrap only says its version",
+    ("dayshift/host/machine.py", "bubblewrap"): "bubblewrap only says its version",
     ("dayshift/holder/segments.py", "opened"): "a list of the kernel is opened, for reading",
     ("dayshift/reviewing/difftool.py", "opened"): "the person's own tool, at their word",
-    ("dayshift/browser.py", "_took"): "the person's own browser, at their word",
+    ("dayshift/host/browser.py", "_took"): "the person's own browser, at their word",
     ("dayshift/learning/editor.py", "edit"): "the person's own editor, at their word",
     ("dayshift/commands/systemd.py", "_called"): "systemd's own program, at the person's word",
-    ("dayshift/first_process.py", "stand_behind"): "the program has not begun",
+    ("dayshift/host/first_process.py", "stand_behind"): "the program has not begun",
     ("dayshift/confinement/__main__.py", "become"): "inside the sandbox, which dies as a whole",
     ("dayshift/confinement/relay.py", "serve_in_a_child"): "inside the sandbox, which dies as a whole",
-    ("dayshift/trial.py", "*"): "the self-test, in a throw-away project",
+    ("dayshift/proving/trial.py", "*"): "the self-test, in a throw-away project",
     ("demo.py", "*"): "the example day, in a throw-away project",
 }
 #: What cannot be taken back, by the last part of its name: a file's name, a disk's cache, a process, words sent.

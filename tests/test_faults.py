@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, inbox, records
+from dayshift import files, records
 from dayshift.alerts import Alert, Kind
 from dayshift.home import Home
-from dayshift.outbox import Outbox
-from dayshift.questions import Mailbox
-from dayshift.spool import Ended, Spool
+from dayshift.logbook.task_log import TaskLog
+from dayshift.mailbox import inbox
+from dayshift.mailbox.questions import Mailbox
+from dayshift.notifying.outbox import Outbox
+from dayshift.running.spool import Ended, Spool
 from dayshift.states import Done, Queued
-from dayshift.task_log import TaskLog
 from metrics import Ledger
 from tests import faults
 from tests.faults import Plan, struck

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from dayshift.first_request import least_cost, too_small_in_day, too_small_in_settings, useful
-from dayshift.hold import longest_answer
+from dayshift.cost.hold import longest_answer
+from dayshift.cost.prices import load_prices
+from dayshift.inputs.settings import TOOLS, Budget, Caps, Phase, Settings
 from dayshift.model import Day, Task
-from dayshift.prices import load_prices
-from dayshift.settings import TOOLS, Budget, Caps, Phase, Settings
+from dayshift.outlook.first_request import least_cost, too_small_in_day, too_small_in_settings, useful
 
 PRICES = load_prices({}, date(2026, 11, 20))
 CENT = 10**10

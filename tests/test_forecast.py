@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from dayshift.forecast import FEWEST, RECENT, SPREAD, Forecast, beyond, forecast, left
+from dayshift.cost.statement import PastTask
 from dayshift.model import Complexity, Task, Tokens
-from dayshift.plan import ASSUMED
-from dayshift.statement import PastTask
+from dayshift.outlook.forecast import FEWEST, RECENT, SPREAD, Forecast, beyond, forecast, left
+from dayshift.outlook.plan import ASSUMED
 
 PRICES: Mapping[str, int] = {"small": 2, "large": 10}
 

@@ -7,8 +7,8 @@ import pytest
 
 from dayshift.clock import SystemClock
 from dayshift.events import Active, Event, ProviderLimited
-from dayshift.gate import Gate, Held, Passage
 from dayshift.limits import HELD_AT_MOST, LONGEST_PAUSE, Kind, Limit
+from dayshift.proxy.gate import Gate, Held, Passage
 from tests.house import HOUR, NINE, NO_CREDIT, NO_KEY, SECOND, FakeClock
 
 OVERLOADED = Limit(Kind.overloaded)

@@ -16,14 +16,14 @@ from aiohttp import web
 
 from dayshift.clock import SystemClock
 from dayshift.events import Event, ProviderLimited
-from dayshift.exchange import Upstream
-from dayshift.gate import Gate, Passage
-from dayshift.gateway import AT_ONCE, CONNECTIONS, Gateway
 from dayshift.limits import Kind, Limit, PlanWindow
-from dayshift.meter import Refusal, UsageReader
+from dayshift.messages.usage_readers import UsageReader as StreamReader
 from dayshift.model import Doubtful, Tokens, Usage
-from dayshift.rehearsed_answers import events
-from dayshift.usage_readers import UsageReader as StreamReader
+from dayshift.proxy.exchange import Upstream
+from dayshift.proxy.gate import Gate, Passage
+from dayshift.proxy.gateway import AT_ONCE, CONNECTIONS, Gateway
+from dayshift.proxy.meter import Refusal, UsageReader
+from dayshift.rehearsing.rehearsed_answers import events
 
 BODY = {
     "model": "claude-sonnet-5-5",

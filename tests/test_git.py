@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import git, workspace
-from dayshift.audit import fingerprint
-from dayshift.git import COMMANDS, GitError, Repository
+from dayshift.repository import git, workspace
+from dayshift.repository.audit import fingerprint
+from dayshift.repository.git import COMMANDS, GitError, Repository
+from dayshift.repository.steering import changed
+from dayshift.repository.workspace import Workspace, dirty_paths, head, holds, joined, read_at
 from dayshift.reviewing.takeover import prepared
-from dayshift.steering import changed
-from dayshift.workspace import Workspace, dirty_paths, head, holds, joined, read_at
 from tests.conftest import WHO
 
 SCRIPT = "#!/bin/sh\ntouch {mark}\n{then}\n"

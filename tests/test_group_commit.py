@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dayshift.booking import Admitted, Reservation
+from dayshift.cost.booking import Admitted, Reservation
 from group_commit import GroupCommit
 from metrics import Ledger
 

@@ -15,7 +15,7 @@ from dayshift.guard.examples import check_examples
 from dayshift.guard.judge import judge
 from dayshift.guard.policy import Pattern, Policy
 from dayshift.guard.policy_file import BadPolicy, load_policy
-from dayshift.tree import Tree
+from dayshift.sandboxing.tree import Tree
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "config" / "policy.yaml"

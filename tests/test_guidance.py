@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dayshift import guidance, inbox, records
-from dayshift.claude_calls import AGENT_HEADER
+from dayshift import records
+from dayshift.claude.claude_calls import AGENT_HEADER
 from dayshift.conversation import Guidance
+from dayshift.deciding.setbacks import GO_ON
 from dayshift.events import Event, Guided, Heard
-from dayshift.guidance import AT_ONCE, LONGEST, Delivery
 from dayshift.home import Home
-from dayshift.setbacks import GO_ON
+from dayshift.mailbox import inbox
+from dayshift.running import guidance
+from dayshift.running.guidance import AT_ONCE, LONGEST, Delivery
 from dayshift.states import Done, Parked, ParkReason, Running
 from tests.command_line import ROOT, add, daemon, run
 from tests.house import (

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from dayshift import bodies, git, plugs, schedule, verification
 from dayshift.clock import midnight
-from dayshift.exchange import Upstream
-from dayshift.gateway import Gateway
+from dayshift.deciding import schedule
 from dayshift.holder.bounds import GB, Bounds, Watch
 from dayshift.model import Record
+from dayshift.proxy import bodies
+from dayshift.proxy.exchange import Upstream
+from dayshift.proxy.gateway import Gateway
+from dayshift.repository import git, plugs, verification
+from dayshift.repository.workspace import Workspace, head
 from dayshift.states import Parked, ParkReason, Queued
-from dayshift.workspace import Workspace, head
 from tests.house import HOUR, NINE, record, task
 
 DAY = timedelta(days=1)

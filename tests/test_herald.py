@@ -15,9 +15,9 @@ import pytest
 from dayshift import alerts
 from dayshift.alerts import Alert, Kind
 from dayshift.clock import SystemClock
-from dayshift.courier import Later
 from dayshift.files import Unusable
-from dayshift.outbox import Outbox
+from dayshift.notifying.courier import Later
+from dayshift.notifying.outbox import Outbox
 from dayshift.states import Waiting
 from herald import Herald
 from tests.house import NINE, question, record
@@ -29,8 +29,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from dayshift.alerts import Alert, Kind
 from dayshift.clock import SystemClock
-from dayshift.outbox import Outbox
-from dayshift.program import Program
+from dayshift.notifying.outbox import Outbox
+from dayshift.notifying.program import Program
 from herald import Herald
 
 async def main() -> None:

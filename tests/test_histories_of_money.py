@@ -22,9 +22,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from dayshift.inputs.settings import Budget
 from dayshift.model import Tokens, Usage
 from dayshift.money import Pico, from_usd
-from dayshift.settings import Budget
 from metrics import Ledger
 from tests.histories_of_money import BERLIN, DEARER, FRIDAY, MODEL, PROJECT, PROVIDER, Entry, World, body, used
 

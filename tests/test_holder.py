@@ -17,10 +17,10 @@ import pytest
 from dayshift import files, holder
 from dayshift.holder import processes
 from dayshift.holder.bounds import Bounds
-from dayshift.patience import put_down
-from dayshift.sandbox import Sandbox
-from dayshift.spool import HOLDER, MARK, Ended, LaunchFailed, Spool
-from dayshift.workspace import Workspace
+from dayshift.repository.workspace import Workspace
+from dayshift.running.patience import put_down
+from dayshift.running.spool import HOLDER, MARK, Ended, LaunchFailed, Spool
+from dayshift.sandboxing.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
 PLENTY = Bounds(memory=8 << 30, processes=512, disk=8 << 30)
@@ -190,7 +190,7 @@ def test_nothing_outlives_the_main_process(spool: Spool, boxed: Command, nap: st
 
 
 def test_a_run_outlives_whoever_started_it(spool: Spool, boxed: Command) -> None:
-    order = "import json, sys; from pathlib import Path; from dayshift.spool import Spool"
+    order = "import json, sys; from pathlib import Path; from dayshift.running.spool import Spool"
     bounds = "from dayshift.holder.bounds import Bounds; folder = Path(sys.argv[1])"
     launch = f"Spool(folder).launch(json.load(sys.stdin), {{}}, 'x', folder / 'out', 60, {PLENTY}, folder)"
     script = f"{order}; {bounds}; {launch}; print('on', flush=True)"

@@ -8,9 +8,9 @@ import pytest
 
 from dayshift.attempts import Blocked, Verdict
 from dayshift.events import Bypassed, Denied, Event
-from dayshift.hook import ONE_AT_A_TIME, Hook
-from dayshift.second_sight import SecondSight
-from dayshift.tool_calls import ToolCalls
+from dayshift.messages.tool_calls import ToolCalls
+from dayshift.proxy.second_sight import SecondSight
+from dayshift.running.hook import ONE_AT_A_TIME, Hook
 from tests.house import NINE, FakeClock
 
 ONE = {"questions": [{"question": "Which page size?", "options": [{"label": "20"}, {"label": "50"}]}]}

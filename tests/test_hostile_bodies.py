@@ -20,11 +20,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dayshift import bodies, claude_calls, claude_stream
-from dayshift.claude_code import HOOK_PATH
+from dayshift.claude import claude_calls, claude_stream
+from dayshift.claude.claude_code import HOOK_PATH
 from dayshift.events import Denied
 from dayshift.guard.judge import judge
-from dayshift.request_bounds import quote_bounds
+from dayshift.messages.request_bounds import quote_bounds
+from dayshift.proxy import bodies
 from tests.yard import FORBIDDEN, POLICY, REQUEST, TASK, Yard, framed, opened, written
 
 MESSAGES, COUNT = "/v1/messages", "/v1/messages/count_tokens"

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dayshift import document_shape, document_yaml, documents, files
-from dayshift.documents import BadDocument
-from dayshift.settings import Settings
+from dayshift import files
+from dayshift.inputs import document_shape, document_yaml, documents
+from dayshift.inputs.documents import BadDocument
+from dayshift.inputs.settings import Settings
 
 TRIED = int(os.environ.get("DAYSHIFT_DOCUMENTS", "150"))
 SECONDS = 5.0  #: for a single document on a busy machine

@@ -1,6 +1,8 @@
-"""Who may import whom: the package stands on its own, its parts know the leaves and few others."""
+"""Who may import whom: rooms name the rooms they know, folders the folders; what calls itself pure touches nothing."""
 
 import ast
+import graphlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,162 +10,47 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "dayshift"
+MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {path.stem for path in ROOT.glob("*.py")}
-LEAVES = {
-    "model", "evidence", "attempts", "conversation", "states", "events", "money", "clock", "files", "home",
-    "documents", "document_shape", "document_yaml",
-    "markdown", "booking", "ledger_file", "day_facts", "outcomes", "period", "failpoints", "alerts",
-    "limits", "sqlite_file", "network", "notices", "values", "memoranda", "transactions",
-}  # fmt: skip
+FOLDERS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
-# A part that joins others says so here, with the reason its docstring gives. Everything else knows the leaves alone.
+# What stands beside the folders is the vocabulary: it knows itself, everybody may know it. These two join a folder.
+VOCABULARY_JOINS = {"files": {"holder"}, "commandline": {"logbook"}}
+
+# Which folders a folder joins. A command may join whatever it shows or does, so `commands` stands apart.
 JOINS = {
-    "aftermath": {"git", "hearing", "questions", "room", "spool", "workspace"},
-    "carry_over": {"plan", "settings", "yaml_text"},
-    "prospects": {"advice", "experience", "forecast", "plan", "prices", "statement"},
-    "tomorrow": {"schedule", "forecast", "standing"},
-    "arrears": {"room"},
-    "floor": {"room"},
-    "room": {"holder"},
-    "allotment": {"holder", "room"},
-    "audit": {"git", "made_refs", "manifest", "steering", "workspace"},
-    "bill": {"usage"},
-    "budgets": {"settings"},
-    "channels": {"courier", "program", "push", "settings"},
-    "claude_code": {"sandbox"},
-    "claude_stream": {"claude_calls"},
-    "closing": {"painting", "picture", "reporting", "statement", "timeline"},
-    "chronicle": {"log_lines", "machine", "settings", "timeline"},
-    "commandline": {"crash_file", "home"},
-    "connect": {"network"},
-    "courier": {"outbox"},
-    "cover": {"disguises", "redaction", "settings"},
-    "crash_file": {"cover", "daemon_log", "machine", "settings"},
-    "daemon_log": {"log_files", "log_lines", "redaction"},
-    "dayfile": {"dayfile_entries", "dayfile_project", "dayfile_shape", "settings"},
-    "dayfile_project": {"dayfile_entries"},
-    "daybook": {"audit", "git"},
-    "task_history": {"statement", "timeline"},
-    "vigil": {"audit", "git", "workspace"},
-    "disposal": {"git", "quarantine", "records", "workspace"},
-    "retention": {"spool"},
-    "clearance": {"disposal", "git", "reviewing"},
-    "outset": {"holder"},
-    "orphans": {"disposal", "git", "spool", "workspace"},
-    "decisions": {"setbacks", "visits"},
-    "run_end": {"decisions", "setbacks", "visits"},
-    "orders": {"decisions", "setbacks"},
-    "files": {"holder"},
-    "fleet": {"decisions"},
-    "schedule": {"decisions"},
-    "intake": {"decisions", "orders"},
-    "exchange": {"gate", "meter", "second_sight"},
-    "bodies": {"meter"},
-    "gateway": {"bodies", "exchange", "gate", "meter", "second_sight", "tunnel"},
-    "hearing": {"claude_calls", "claude_stream", "evasion", "stream"},
-    "harvest": {"bill", "other_use", "transcripts", "valuation"},
-    "deferral": {"claude_calls"},
-    "guidance": {"claude_calls", "deferral"},
-    "hook": {"claude_calls", "second_sight"},
-    "letterbox": {"questions"},
-    "live": {"status"},
-    "obedience": {"counterparts", "orders", "reviewing"},
-    "premises": {"allotment", "floor", "room", "settings"},
-    "shift": {"arrears", "schedule"},
-    "stage": {"exchange", "improvised_turns", "rehearsal", "written_turns"},
-    "request_bounds": {"usage"},
-    "usage_readers": {"tool_calls", "usage"},
-    "network": {"known_hosts"},
-    "meter": {"tool_calls"},
-    "hold": {"prices", "request_bounds"},
-    "other_use": {"bill", "ledger_file", "transcripts", "valuation"},
-    "outfit": {"audit", "databases", "verification", "workspace"},
-    "painting": {"picture"},
-    "quarantine": {"workspace"},
-    "preparation": {
-        "channels", "claude_binary", "guard", "mounts", "namespaces", "prices", "selftest", "settings", "telegram",
-        "toolchain", "trial",
+    "checkup": {"cost", "host", "inputs", "mailbox", "running", "tidying"},
+    "claude": {"sandboxing"},
+    "confinement": set(),
+    "cost": {"inputs", "messages"},
+    "deciding": {"host", "reviewing"},
+    "egress": set(),
+    "guard": {"inputs"},
+    "holder": set(),
+    "host": {"holder", "inputs"},
+    "inputs": {"egress"},
+    "learning": {"inputs", "reporting"},
+    "logbook": {"host", "inputs"},
+    "mailbox": set(),
+    "messages": set(),
+    "notifying": {"cost", "inputs", "logbook", "reporting"},
+    "outlook": {"cost", "deciding", "inputs", "messages", "reporting"},
+    "proving": {
+        "claude", "cost", "guard", "holder", "host", "inputs", "messages", "notifying", "proxy", "rehearsing",
+        "repository", "sandboxing", "telegram",
     },
-    "program": {"courier"},
-    "push": {"courier", "redaction", "wording"},
-    "redaction": {"disguises", "settings"},
-    "holders": {"spool"},
-    "reception": {"visits"},
-    "questions": {"unfinished"},
-    "improvised_turns": {"script"},
-    "rehearsal": {"rehearsed_answers", "script"},
-    "rehearsed_answers": {"script"},
-    "written_turns": {"script"},
-    "second_sight": {"claude_calls", "tool_calls"},
-    "sandbox": {"syscalls"},
-    "selftest": {"audit", "claude_calls", "namespaces", "second_sight", "syscalls", "trial"},
-    "trial": {"claude_code", "exchange", "gateway", "git", "holder", "meter", "rehearsal", "sandbox", "second_sight",
-        "stand_ins", "usage_readers", "verification", "workspace", "written_turns"},
-    "steering": {"git", "workspace"},
-    "spool": {"holder"},
-    "lifetime": {"holder"},
-    "patience": {"holder", "holders", "lifetime"},
-    "resumption": {"intake", "schedule"},
-    "stragglers": {"holder"},
-    "transcripts": {"bill"},
-    "tunnel": {"client_hello", "connect", "crossing", "network", "refusals"},
-    "valuation": {"bill", "prices"},
-    "verification": {"holder", "workspace"},
-    "watch": {"inbox"},
-    "wrecks": {"spool", "status"},
-    "evasion": {"guard"},
-    "experience": {"records", "statement"},
-    "first_request": {"hold", "prices", "request_bounds", "settings"},
-    "forecast": {"plan", "statement"},
-    "spending": {"statement"},
-    "standing": {"budgets", "settings", "statement"},
-    "manifest": {"git", "objects", "workspace"},
-    "objects": {"git", "made_refs"},
-    "made_refs": {"git"},
-    "workspace": {"git", "objects"},
-    "tallies": {"reporting"},
+    "proxy": {"claude", "egress", "messages", "rehearsing"},
+    "recaps": {"cost", "inputs", "learning", "outlook", "reporting"},
+    "rehearsing": set(),
+    "reporting": {"cost", "logbook"},
+    "repository": {"holder"},
+    "reviewing": {"holder", "repository"},
+    "running": {"claude", "holder", "host", "inputs", "mailbox", "proxy", "repository", "sandboxing"},
+    "sandboxing": {"guard"},
+    "telegram": {"cost", "inputs", "mailbox", "notifying", "reviewing"},
+    "tidying": {"repository", "reviewing", "running"},
 }  # fmt: skip
-
-# A part in a folder knows its own folder too.
-FOLDERS = {
-    "checkup": {
-        "disks": {"mounts", "room"},
-        "examination": {"records", "settings"},
-        "ledgers": {"statement"},
-        "leftovers": {"orphans"},
-        "locks": {"holders", "spool"},
-        "points": {"settings"},
-        "torn_files": {"records", "statement", "status"},
-    },
-    "learning": {"feedback_files": {"records", "reporting"}, "proposals": {"records"}},
-    "reporting": {
-        "archive": {"records"},
-        "recap": {"budgets", "experience", "learning", "records", "spending", "statement", "tallies"},
-        "recap_facts": {"spending", "statement", "tallies"},
-        "recap_text": {"budgets", "spending", "statement", "tallies"},
-    },
-    "reviewing": {
-        "acceptance": {"git", "records"},
-        "branch": {"git", "made_refs", "objects"},
-        "difftool": {"git"},
-        "keepsake": {"holder"},
-        "overlaps": {"git"},
-        "passage": {"git"},
-        "person": {"git"},
-        "receipt": {"holder"},
-        "review": {"git", "steering"},
-        "takeover": {"git"},
-        "undoing": {"git"},
-    },
-    "telegram": {
-        "answers": {"questions"},
-        "channel": {"courier"},
-        "line": {"settings"},
-        "parcels": {"attachments", "questions"},
-        "readings": {"reviewing", "standing", "statement", "status"},
-        "speaker": {"inbox"},
-    },
-}
 
 ROOM_IMPORTS = {
     "orchestrator": {"corrections", "service"},
@@ -203,6 +90,19 @@ ROOM_IMPORTS = {
     "demo": set(),
 }  # fmt: skip
 
+# What can be done with these is an effect, or an answer that is another one tomorrow.
+EFFECTS = {
+    "asyncio", "fcntl", "os", "psutil", "random", "shutil", "socket", "sqlite3", "subprocess", "tempfile", "threading",
+    "time", "uuid",
+}  # fmt: skip
+EFFECTFUL = {
+    "clock",
+    "failpoints",
+    "files",
+    "home",
+    "records",
+}  #: parts of the vocabulary that reach the disk or a clock
+
 
 def imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
@@ -218,48 +118,72 @@ def rooms_of(path: Path) -> set[str]:
 
 
 def parts_of(path: Path) -> set[str]:
-    parts = {each.stem for each in (ROOT / "dayshift").iterdir()} - {"__init__"}
+    """The folders, and the modules beside them, that a module imports or imports from."""
+    parts = {each.stem for each in PACKAGE.iterdir()} - {"__init__"}
     return {name.split(".")[1] for name in imported(path) if name.startswith("dayshift.")} & parts
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "dayshift").rglob("*.py")), ids=lambda path: path.stem)
-def test_the_package_imports_no_room(path: Path) -> None:
-    assert rooms_of(path) == set()
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "dayshift").glob("*.py")), ids=lambda path: path.stem)
-def test_a_part_knows_the_leaves_and_what_it_says_it_joins(path: Path) -> None:
-    assert parts_of(path) - LEAVES - {path.stem} <= JOINS.get(path.stem, set())
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "dayshift" / "guard").glob("*.py")), ids=lambda path: path.stem)
-def test_the_guard_stands_on_the_leaves_alone(path: Path) -> None:
-    assert parts_of(path) - LEAVES <= {"guard"}
-
-
-@pytest.mark.parametrize(
-    "path",
-    sorted(path for each in FOLDERS for path in (ROOT / "dayshift" / each).glob("*.py")),
-    ids=lambda path: path.stem,
-)
-def test_a_part_in_a_folder_joins_what_it_says(path: Path) -> None:
-    folder = path.parent.name
-    assert parts_of(path) - LEAVES - {folder} <= FOLDERS[folder].get(path.stem, set())
-
-
-@pytest.mark.parametrize(("folder", "known"), [("holder", {"holder", "failpoints"}), ("confinement", {"confinement"})])
-def test_what_is_started_by_path_imports_the_standard_library_and_its_own_folder(folder: str, known: set[str]) -> None:
-    for path in (ROOT / "dayshift" / folder).glob("*.py"):
-        assert foreign_to(path) == set() and parts_of(path) <= known
-
-
-def test_failpoints_know_the_standard_library_alone() -> None:
-    path = ROOT / "dayshift" / "failpoints.py"
-    assert foreign_to(path) | parts_of(path) == set()
 
 
 def foreign_to(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imported(path)} - sys.stdlib_module_names - {"dayshift"}
+
+
+def modules_of(folder: str) -> list[Path]:
+    return sorted((PACKAGE / folder).glob("*.py"))
+
+
+# --- the package -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_the_package_imports_no_room(path: Path) -> None:
+    assert rooms_of(path) == set()
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+def test_the_vocabulary_knows_itself(path: Path) -> None:
+    assert parts_of(path) & FOLDERS == VOCABULARY_JOINS.get(path.stem, set())
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS - {"commands"}))
+def test_a_folder_joins_what_it_says_and_no_other(folder: str) -> None:
+    known = set().union(*map(parts_of, modules_of(folder)))
+    assert known & FOLDERS - {folder} == JOINS[folder]
+
+
+def test_no_two_folders_join_each_other_by_whatever_way() -> None:
+    order = list(graphlib.TopologicalSorter(JOINS).static_order())
+    assert sorted(order) == sorted(FOLDERS - {"commands"})
+
+
+@pytest.mark.parametrize("path", modules_of("guard"), ids=lambda path: path.stem)
+def test_the_guard_stands_on_words_and_yaml_alone(path: Path) -> None:
+    assert parts_of(path) <= {"guard", "attempts", "inputs"}
+    assert {name.split(".")[2] for name in imported(path) if name.startswith("dayshift.inputs.")} <= {"document_yaml"}
+
+
+@pytest.mark.parametrize(("folder", "known"), [("holder", {"holder", "failpoints"}), ("confinement", {"confinement"})])
+def test_what_is_started_by_path_imports_the_standard_library_and_its_own_folder(folder: str, known: set[str]) -> None:
+    for path in modules_of(folder):
+        assert foreign_to(path) == set() and parts_of(path) <= known
+
+
+def test_failpoints_know_the_standard_library_alone() -> None:
+    path = PACKAGE / "failpoints.py"
+    assert foreign_to(path) | parts_of(path) == set()
+
+
+def calls_itself_pure(path: Path) -> bool:
+    said = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return re.search(r"\bpure\b", said, re.IGNORECASE) is not None
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if calls_itself_pure(path)], ids=lambda path: path.stem)
+def test_what_calls_itself_pure_touches_nothing(path: Path) -> None:
+    assert {name.split(".")[0] for name in imported(path)} & EFFECTS == set()
+    assert parts_of(path) & EFFECTFUL == set()
+
+
+# --- the rooms -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
@@ -267,12 +191,23 @@ def test_a_room_imports_only_the_rooms_named(room: str) -> None:
     assert rooms_of(ROOT / f"{room}.py") - {room} <= ROOM_IMPORTS[room]
 
 
-def test_metrics_knows_only_the_vocabulary() -> None:
-    assert parts_of(ROOT / "metrics.py") <= LEAVES
+def test_metrics_knows_the_vocabulary_and_of_cost_what_a_ledger_is() -> None:
+    own = {"booking", "ledger_file", "memoranda", "transactions"}
+    assert parts_of(ROOT / "metrics.py") & FOLDERS == {"cost"}
+    names = (name.split(".") for name in imported(ROOT / "metrics.py") if name.startswith("dayshift.cost."))
+    assert {name[2] for name in names} <= own
+
+
+# --- the rule itself -------------------------------------------------------------------------------
 
 
 def test_the_rule_notices_a_planted_import(tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
-    planted.write_text("from metrics import Ledger\nimport dayshift.gateway\n")
+    planted.write_text("from metrics import Ledger\nimport dayshift.proxy.gateway\n")
     assert rooms_of(planted) == {"metrics"}
-    assert parts_of(planted) == {"gateway"}
+    assert parts_of(planted) == {"proxy"}
+
+
+def test_the_rule_knows_what_calls_itself_pure() -> None:
+    pure = {path.stem for path in MODULES if calls_itself_pure(path)}
+    assert {"decisions", "setbacks", "schedule", "budgets", "forecast"} <= pure and "workspace" not in pure

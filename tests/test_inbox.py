@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import inbox
 from dayshift.home import Home
+from dayshift.mailbox import inbox
 
 
 @pytest.fixture

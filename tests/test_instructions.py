@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.documents import BadDocument
 from dayshift.home import INSTALLATION, Home
-from dayshift.instructions import LESSONS, Documents, Places, fenced, read_documents, render
+from dayshift.inputs.documents import BadDocument
 from dayshift.model import Task
 from dayshift.money import PICO_PER_USD
+from dayshift.running.instructions import LESSONS, Documents, Places, fenced, read_documents, render
 
 PLACES = Places(Path("/h/agent_workspaces/task-001"))
 NAMES = ("agent_instructions.md", "orchestrator_rules.md", "task_execution_patterns.md", "code_quality_standards.md")

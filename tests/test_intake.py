@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dayshift import intake, records
+from dayshift import records
 from dayshift.conversation import Guidance
+from dayshift.deciding import intake
 from dayshift.evidence import Finding
 from dayshift.home import Home
 from dayshift.model import Day, Earlier, Record

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, inbox
+from dayshift import files
 from dayshift.conversation import Question
-from dayshift.letterbox import OPEN_SECONDS
-from dayshift.unfinished import is_being_written, is_unfinished
-from dayshift.watch import watching
+from dayshift.mailbox import inbox
+from dayshift.mailbox.letterbox import OPEN_SECONDS
+from dayshift.mailbox.unfinished import is_being_written, is_unfinished
+from dayshift.mailbox.watch import watching
 from tests.house import SECOND, question
 from tests.test_desk import Office, waiting
 

@@ -16,12 +16,12 @@ from typing import Literal
 
 import pytest
 
-from dayshift.booking import Admitted, Refused, Reservation, Spend, Waiting
-from dayshift.budgets import Subject, day_window, task_window, windows
+from dayshift.cost.booking import Admitted, Refused, Reservation, Spend, Waiting
+from dayshift.cost.budgets import Subject, day_window, task_window, windows
+from dayshift.cost.statement import Statement
+from dayshift.inputs.settings import Budget, Caps, Phase
 from dayshift.model import Tokens, Usage
 from dayshift.money import from_usd
-from dayshift.settings import Budget, Caps, Phase
-from dayshift.statement import Statement
 from metrics import Ledger
 
 DAY = date(2026, 11, 20)
@@ -404,7 +404,7 @@ import json, random, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from dayshift.model import Tokens, Usage
-from dayshift.booking import Admitted, Reservation
+from dayshift.cost.booking import Admitted, Reservation
 from metrics import Ledger
 
 dice, ledger, caps = random.Random(sys.argv[2]), Ledger.open(Path(sys.argv[1])), sys.argv[3]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.booking import Admitted, Reservation, Spend
-from dayshift.budgets import week
+from dayshift.cost.booking import Admitted, Reservation, Spend
+from dayshift.cost.budgets import week
+from dayshift.cost.ledger_file import MIGRATIONS, WEEK, backups, opened, opened_for_reading
+from dayshift.cost.statement import Statement, Window, statement
 from dayshift.files import Unusable
-from dayshift.ledger_file import MIGRATIONS, WEEK, backups, opened, opened_for_reading
-from dayshift.statement import Statement, Window, statement
 from metrics import Ledger
 
 DAY = date(2026, 11, 20)

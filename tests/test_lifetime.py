@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dayshift import files, lifetime
+from dayshift import files
 from dayshift.holder import GRACE_SECONDS, processes
+from dayshift.running import lifetime
 
 NOON = 1_800_000_000.0  #: by the calendar
 HERE = processes.boot_id()

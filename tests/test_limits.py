@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dayshift import limits
-from dayshift.claude_stream import Limited, parse
+from dayshift.claude.claude_stream import Limited, parse
 from dayshift.limits import HELD_AT_MOST, LATEST, LONGEST_PAUSE, MARGIN, SOONEST, UNNAMED, Kind, Limit, PlanWindow
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

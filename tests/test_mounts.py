@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.mounts import NETWORK, Mount, is_network, mount_of, mounts, unfit
+from dayshift.host.mounts import NETWORK, Mount, is_network, mount_of, mounts, unfit
 
 ROOT = Path(__file__).parent.parent
 DISK = Mount("/", "ext4")
@@ -79,8 +79,8 @@ import ctypes, json, os, sys
 from datetime import date
 from pathlib import Path
 from dayshift.home import Home
-from dayshift.preparation import Unprepared, prepare
-from dayshift.settings import Settings
+from dayshift.proving.preparation import Unprepared, prepare
+from dayshift.inputs.settings import Settings
 home = Home(Path(sys.argv[1]))
 device = os.open("/dev/fuse", os.O_RDWR)
 options = f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import git, namespaces
 from dayshift.home import Home
+from dayshift.repository import git
+from dayshift.sandboxing import namespaces
 from tests.command_line import ROOT, environment
 
 SWITCHED_OFF = {

@@ -2,11 +2,11 @@
 
 import pytest
 
-from dayshift import network
 from dayshift.attempts import Refused
-from dayshift.known_hosts import DATABASE_HOSTS, GIT_HOSTS, GUARDED_PORTS
-from dayshift.network import AllowList, cautions, destination, entry
-from dayshift.refusals import MOST, OTHERS, Tally, counted
+from dayshift.egress import network
+from dayshift.egress.known_hosts import DATABASE_HOSTS, GIT_HOSTS, GUARDED_PORTS
+from dayshift.egress.network import AllowList, cautions, destination, entry
+from dayshift.egress.refusals import MOST, OTHERS, Tally, counted
 
 SHOP = AllowList.of(["packages.example.org", "*.cdn.example.org", "api.example.org:8443", "10.1.2.3", "*.azure.com"])
 

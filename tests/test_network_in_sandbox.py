@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import network
 from dayshift.attempts import Refused
-from dayshift.network import UNLISTED, AllowList
-from dayshift.sandbox import PROXY_NAME, PROXY_PORT, Sandbox
-from dayshift.tunnel import Tunnel
-from dayshift.workspace import Workspace
+from dayshift.egress import network
+from dayshift.egress.network import UNLISTED, AllowList
+from dayshift.egress.tunnel import Tunnel
+from dayshift.repository.workspace import Workspace
+from dayshift.sandboxing.sandbox import PROXY_NAME, PROXY_PORT, Sandbox
 
 from .beyond import PACKAGES, PUBLIC, STRANGER, Index, World, certified
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from dayshift import decisions
 from dayshift.attempts import Refused
-from dayshift.counterparts import Commits
+from dayshift.deciding import decisions
+from dayshift.deciding.counterparts import Commits
+from dayshift.deciding.setbacks import GO_ON, MOST_MISHAPS
 from dayshift.events import NetworkRefused, Taught, Tick
 from dayshift.limits import Kind, Limit
 from dayshift.model import Record
-from dayshift.setbacks import GO_ON, MOST_MISHAPS
 from dayshift.states import Failed, Parked, ParkReason
 from tests.histories import HISTORIES
 from tests.house import (

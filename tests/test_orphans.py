@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, git, orphans, records
+from dayshift import files, records
 from dayshift.home import Home
-from dayshift.orphans import Kept, Orphan
+from dayshift.repository import git
+from dayshift.repository.workspace import HALF_MADE, Workspace, head
 from dayshift.states import Done, Parked, ParkReason
-from dayshift.workspace import HALF_MADE, Workspace, head
+from dayshift.tidying import orphans
+from dayshift.tidying.orphans import Kept, Orphan
 from tests.command_line import NOON, QUESTION, add, ask, everything
 
 LONG_AGO = time.time() - 2 * orphans.OLD_SCRATCH_SECONDS

@@ -13,11 +13,11 @@ import pytest
 
 from bench.author import Author
 from bench.truth import Truth
-from dayshift import harvest
+from dayshift.cost import harvest
+from dayshift.cost.other_use import OtherUse
+from dayshift.cost.valuation import Valuation
 from dayshift.files import Unusable
 from dayshift.money import from_usd
-from dayshift.other_use import OtherUse
-from dayshift.valuation import Valuation
 from tests.test_transcripts import line, written
 
 ROOT = Path(__file__).parent.parent
@@ -71,8 +71,8 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, folder: 
     truth = Author(12).tree(folder, 30 * 10**6)
     file = tmp_path / "account.sqlite3"
     script = (
-        "import sys; from pathlib import Path; from dayshift.harvest import gather;"
-        " from dayshift.other_use import OtherUse; from dayshift.valuation import Valuation;"
+        "import sys; from pathlib import Path; from dayshift.cost.harvest import gather;"
+        " from dayshift.cost.other_use import OtherUse; from dayshift.cost.valuation import Valuation;"
         " gather(OtherUse.open(Path(sys.argv[1])), [Path(sys.argv[2])], lambda: Valuation({}, 'UTC'), processes=2,"
         " told=lambda so_far: print(so_far.new, flush=True))"
     )

@@ -13,7 +13,7 @@ import pytest
 
 from dayshift.alerts import Alert, Kind
 from dayshift.files import Unusable
-from dayshift.outbox import KEPT, Outbox
+from dayshift.notifying.outbox import KEPT, Outbox
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 WHOLE = Alert("question:a:1", Kind.question, "a asks", NINE, "Which page size?\n„ß“", "a", 1, ("20", "50"),
@@ -23,7 +23,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from dayshift.alerts import Alert, Kind
-from dayshift.outbox import Outbox
+from dayshift.notifying.outbox import Outbox
 outbox = Outbox.open(Path(sys.argv[1]))
 for number in range(10_000):
     outbox.add(Alert(f"k{number}", Kind.failed, "t", datetime.now(UTC)))
@@ -159,7 +159,7 @@ def test_a_file_of_a_newer_program_is_left_alone(outbox: Outbox, path: Path) -> 
 
 
 def test_a_locked_file_is_no_broken_one(outbox: Outbox, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dayshift.sqlite_file.PATIENCE", 0.05)
+    monkeypatch.setattr("dayshift.cost.sqlite_file.PATIENCE", 0.05)
     hasty = Outbox.open(path)
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")

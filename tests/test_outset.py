@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, git, outset
+from dayshift import files
 from dayshift.home import Home
+from dayshift.proving import outset
+from dayshift.repository import git
 from dayshift.states import Parked, ParkReason
 from tests import command_line
 from tests.command_line import NOON, add, ask, daemon, run
@@ -21,7 +23,7 @@ PROVES = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from dayshift import outset
+from dayshift.proving import outset
 from dayshift.commands.upfront import hear_every_end_as_ctrl_c
 from dayshift.home import Home
 

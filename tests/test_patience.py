@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from dayshift import files, lifetime, patience
+from dayshift import files
 from dayshift.holder import GRACE_SECONDS, processes
-from dayshift.patience import AWAY_SECONDS, HOLDER_GRACE, RESULT_GRACE, Lapse, Patience
+from dayshift.running import lifetime, patience
+from dayshift.running.patience import AWAY_SECONDS, HOLDER_GRACE, RESULT_GRACE, Lapse, Patience
 from tests.house import SECOND, FakeClock
 
 MOST_QUIET = 600.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayshift.period import Period
+from dayshift.recaps.period import Period
 
 
 @pytest.mark.parametrize(

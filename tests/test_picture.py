@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.closing import Undrawn, drawn
 from dayshift.money import from_usd
-from dayshift.painting import BARS, ENDS, MOST_ROWS
-from dayshift.painting import drawn as painted
-from dayshift.picture import (
+from dayshift.notifying.closing import Undrawn, drawn
+from dayshift.records import STATES
+from dayshift.reporting.painting import BARS, ENDS, MOST_ROWS
+from dayshift.reporting.painting import drawn as painted
+from dayshift.reporting.picture import (
     UNKNOWN,
     Bar,
     Facts,
@@ -24,7 +25,6 @@ from dayshift.picture import (
     span,
     to_json,
 )
-from dayshift.records import STATES
 
 EIGHT_PM = datetime(2026, 11, 20, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -16,9 +16,9 @@ import pytest
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, StartDateConstraint
 
+from dayshift.cost.prices import Prices, Unpriced, load_prices, turns
 from dayshift.model import Tokens, Usage
 from dayshift.money import PICO_PER_USD, Pico, from_usd
-from dayshift.prices import Prices, Unpriced, load_prices, turns
 
 Priced = Callable[[date], Prices]
 
@@ -119,7 +119,7 @@ def too_low(priced: Priced, names: Sequence[str] = SHIPPED) -> Iterator[str]:
             if ours is not None and ours < others:
                 yield (
                     f"{name} {kind} on {on}, prompt of {length} {context or ''}: {ours} pico-USD is below the "
-                    f"{others} of genai-prices {version('genai-prices')}; raise it in dayshift/prices.yaml, "
+                    f"{others} of genai-prices {version('genai-prices')}; raise it in dayshift/cost/prices.yaml, "
                     "with `from:` if it counts from a day on, and set the file's `version`"
                 )
 
@@ -147,7 +147,7 @@ def test_a_price_that_is_too_low_is_named_with_its_cure(model: str, kind: str, p
     lowered = cache(lambda on: load_prices({model: {kind: Decimal(price)}}, on))
     found = list(too_low(lowered, [model]))
     assert any(told in line for line in found)
-    assert all(line.startswith(model) and "dayshift/prices.yaml" in line for line in found)
+    assert all(line.startswith(model) and "dayshift/cost/prices.yaml" in line for line in found)
 
 
 def test_a_price_that_rises_too_late_is_named_for_the_day_that_is_missing() -> None:
@@ -192,4 +192,4 @@ def test_no_shipped_price_is_below_the_catalogue_of_the_pinned_cli(pinned_cli: P
                     count = MANY if kind in ("output", "web_searches") else length
                     unit = from_usd(figures[name]) if kind == "web_searches" else from_usd(figures[name]) // 10**6
                     ours = of_one_kind(lambda t: our_cost(shipped, model, t, date.max, {}), kind, length)  # noqa: B023
-                    assert ours >= unit * count, f"{model} {kind}: raise it in dayshift/prices.yaml"
+                    assert ours >= unit * count, f"{model} {kind}: raise it in dayshift/cost/prices.yaml"

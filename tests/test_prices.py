@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dayshift.cost.prices import TABLE, Prices, Unpriced, load_prices
 from dayshift.model import Tokens, Usage
 from dayshift.money import PICO_PER_USD, from_usd
-from dayshift.prices import TABLE, Prices, Unpriced, load_prices
 
 TODAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
-from dayshift import daybook, decisions, disposal, orders, quarantine, run_end, workspace
-from dayshift.audit import Fingerprint, fingerprint
-from dayshift.clearance import hindrance
+from dayshift.deciding import decisions, orders, run_end
 from dayshift.evidence import Change, Finding, Who
 from dayshift.home import Home
 from dayshift.model import Record
 from dayshift.records import from_json, to_json
+from dayshift.repository import daybook, quarantine, workspace
+from dayshift.repository.audit import Fingerprint, fingerprint
 from dayshift.states import Done, Halted, Queued, Running, Verifying
+from dayshift.tidying import disposal
+from dayshift.tidying.clearance import hindrance
 from tests.house import NINE, TODAY, finished, found, passes, prepared, record, running, says, task
 from tests.test_audit import did
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dayshift import files, questions
+from dayshift import files
 from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.questions import Mailbox, Rejected, chosen
-from dayshift.unfinished import SETTLE_SECONDS
+from dayshift.mailbox import questions
+from dayshift.mailbox.questions import Mailbox, Rejected, chosen
+from dayshift.mailbox.unfinished import SETTLE_SECONDS
 from tests.house import NINE, question
 from tests.test_files import NASTY
 

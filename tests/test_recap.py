@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import claude_binary, toolchain
-from dayshift.booking import Admitted, Refused, Reservation
-from dayshift.budgets import Subject, windows
+from dayshift.claude import claude_binary
+from dayshift.cost.booking import Admitted, Refused, Reservation
+from dayshift.cost.budgets import Subject, windows
+from dayshift.cost.prices import load_prices
+from dayshift.cost.statement import Account, Statement, statement
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home
+from dayshift.inputs.settings import Budget, Settings
 from dayshift.model import Record, Tokens, Usage
 from dayshift.money import from_usd
 from dayshift.notices import Notice
-from dayshift.preparation import Preparation
-from dayshift.prices import load_prices
-from dayshift.reporting import recap
-from dayshift.reporting.recap_facts import Recap
-from dayshift.settings import Budget, Settings
-from dayshift.statement import Account, Statement, statement
+from dayshift.proving.preparation import Preparation
+from dayshift.recaps import recap
+from dayshift.recaps.recap_facts import Recap
+from dayshift.sandboxing import toolchain
 from metrics import Ledger
 from tests.command_line import ROOT, run
 from tests.house import FakeClock

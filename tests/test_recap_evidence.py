@@ -10,12 +10,13 @@ import pytest
 
 from dayshift import records
 from dayshift.attempts import Blocked
+from dayshift.cost.statement import statement
 from dayshift.home import Home
 from dayshift.model import Complexity, Task
 from dayshift.money import from_usd
-from dayshift.reporting import diagrams, recap
-from dayshift.reporting.recap_facts import Recap
-from dayshift.statement import statement
+from dayshift.recaps import recap
+from dayshift.recaps.recap_facts import Recap
+from dayshift.reporting import diagrams
 from dayshift.states import Cancelled, Failed, Running
 from metrics import Ledger
 from tests.bygone import MONDAY, TUESDAY, WEDNESDAY, made, morning, spend

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dayshift.redaction import BLOT, Redaction, secrets
-from dayshift.settings import Settings
+from dayshift.inputs.settings import Settings
+from dayshift.logbook.redaction import BLOT, Redaction, secrets
 
 ENVIRONMENT = {
     "ANTHROPIC_API_KEY": "sk-ant-0123456789", "CLAUDE_CODE_OAUTH_TOKEN": "oauth-0123456789",

@@ -11,11 +11,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dayshift.improvised_turns import improvise
 from dayshift.model import Task
-from dayshift.rehearsal import Rehearsal
-from dayshift.script import CLOSING
-from dayshift.written_turns import parse_turns
+from dayshift.rehearsing.improvised_turns import improvise
+from dayshift.rehearsing.rehearsal import Rehearsal
+from dayshift.rehearsing.script import CLOSING
+from dayshift.rehearsing.written_turns import parse_turns
 
 TOOLS = [{"name": "Bash", "description": "", "input_schema": {"type": "object"}}]
 HELLO = {"role": "user", "content": "hello"}

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dayshift.report_hour import ReportHour
+from dayshift.notifying.report_hour import ReportHour
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
 SIX = time(18)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dayshift.request_bounds import IMAGE, SLACK, TYPED_TOOL, brings_in, quote_bounds
+from dayshift.messages.request_bounds import IMAGE, SLACK, TYPED_TOOL, brings_in, quote_bounds
 
 HELLO = {"model": "claude-sonnet-5-5", "max_tokens": 8000, "messages": [{"role": "user", "content": "hello"}]}
 CACHED = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from dayshift import resumption
+from dayshift.deciding import resumption
 from dayshift.model import Day
 from dayshift.states import Done, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
 from tests.house import NINE, TODAY, record, task

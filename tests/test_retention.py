@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, retention
+from dayshift import files
 from dayshift.home import Home
-from dayshift.retention import RUNS_KEPT
 from dayshift.states import Done, Parked, ParkReason
+from dayshift.tidying import retention
+from dayshift.tidying.retention import RUNS_KEPT
 from tests.house import NINE, TODAY, record
 
 LINE = b"2026-11-20T12:00:00Z run 1: did something or other\n"

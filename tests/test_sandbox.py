@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from dayshift import toolchain
 from dayshift.confinement import NOT_FOUND, NOT_RUN, UNFIT
+from dayshift.sandboxing import toolchain
 from tests.escapes import ALL, CONTROLLED, SECRETS
 from tests.premises import CALLERS, LAYOUTS, SYSTEM_PATH, Premises, built, outcomes
 

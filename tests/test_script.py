@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from dayshift.improvised_turns import improvise
 from dayshift.model import Task
-from dayshift.script import CLOSING, FILLER, ApiError, Turn, answered, placed, turn_for
-from dayshift.written_turns import parse_turns
+from dayshift.rehearsing.improvised_turns import improvise
+from dayshift.rehearsing.script import CLOSING, FILLER, ApiError, Turn, answered, placed, turn_for
+from dayshift.rehearsing.written_turns import parse_turns
 
 HELLO = {"role": "user", "content": "hello"}
 

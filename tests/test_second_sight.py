@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dayshift.attempts import Verdict
-from dayshift.claude_calls import AGENT_HEADER
+from dayshift.claude.claude_calls import AGENT_HEADER
 from dayshift.events import Bypassed, Event
-from dayshift.second_sight import SecondSight, Watch
-from dayshift.tool_calls import ToolCall, ToolCalls
+from dayshift.messages.tool_calls import ToolCall, ToolCalls
+from dayshift.proxy.second_sight import SecondSight, Watch
 from tests.house import NINE, FakeClock
 
 COMMIT, PUSH, STATUS = "git commit -m x", "git push", "git status"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import selftest
-from dayshift.trial import Subject
+from dayshift.proving import selftest
+from dayshift.proving.trial import Subject
 
 SYSTEM_PATH = "/usr/bin:/bin"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dayshift import setbacks
-from dayshift.setbacks import CUT_SHORT, GO_ON
+from dayshift.deciding import setbacks
+from dayshift.deciding.setbacks import CUT_SHORT, GO_ON
 from dayshift.states import Parked, ParkReason
 from tests.house import (
     ASKED,

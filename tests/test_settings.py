@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dayshift import document_shape, document_yaml, documents
-from dayshift.documents import BadDocument
 from dayshift.home import INSTALLATION, Home
-from dayshift.settings import Settings, load_settings, variables
+from dayshift.inputs import document_shape, document_yaml, documents
+from dayshift.inputs.documents import BadDocument
+from dayshift.inputs.settings import Settings, load_settings, variables
 
 
 @pytest.fixture

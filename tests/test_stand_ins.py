@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import stand_ins
-from dayshift.evasion import Called, read
 from dayshift.holder import argv
 from dayshift.holder.argv import DROPPED, Argv
-from dayshift.stand_ins import REAL, RECORDS
+from dayshift.sandboxing import stand_ins
+from dayshift.sandboxing.evasion import Called, read
+from dayshift.sandboxing.stand_ins import REAL, RECORDS
 from tests.premises import CALLERS, NOBODY, SYSTEM_PATH, Ended, Premises, built
 
 CLIENTS = ("psql", "pg_dump", "sqlite3", "redis-cli")

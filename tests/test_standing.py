@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from dayshift.budgets import elsewhere
-from dayshift.settings import Budget, Caps, Phase
-from dayshift.standing import concerns, phase_of, standings
-from dayshift.statement import Window
+from dayshift.cost.budgets import elsewhere
+from dayshift.cost.standing import concerns, phase_of, standings
+from dayshift.cost.statement import Window
+from dayshift.inputs.settings import Budget, Caps, Phase
 
 DAY = date(2026, 11, 20)  # a Friday
 USD = 10**12

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dayshift.booking import Admitted, Reservation
-from dayshift.budgets import day_window, task_window
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.budgets import day_window, task_window
+from dayshift.cost.statement import KINDS, PastTask, Statement, Window, statement
 from dayshift.model import Tokens, Usage
-from dayshift.statement import KINDS, PastTask, Statement, Window, statement
 from metrics import Ledger
 
 DAY = date(2026, 11, 20)

@@ -14,6 +14,16 @@ from dayshift.attempts import Blocked
 from dayshift.conversation import Question
 from dayshift.files import write_json
 from dayshift.home import Home
+from dayshift.mailbox.status import (
+    COLUMNS,
+    TaskSpend,
+    as_lines,
+    plan_line,
+    read_all,
+    read_plan,
+    status_facts,
+    table_rows,
+)
 from dayshift.model import Record, Task, Tokens
 from dayshift.money import from_usd
 from dayshift.states import (
@@ -30,7 +40,6 @@ from dayshift.states import (
     Verifying,
     Waiting,
 )
-from dayshift.status import COLUMNS, TaskSpend, as_lines, plan_line, read_all, read_plan, status_facts, table_rows
 
 NOW = datetime(2026, 11, 20, 10, 4, 7, tzinfo=UTC)
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -250,7 +259,7 @@ def test_the_table_is_coloured_only_if_asked_and_says_the_same() -> None:
 
 
 def test_reading_statuses_needs_no_slow_import() -> None:
-    source = "import sys, dayshift.status; print(*sys.modules)"
+    source = "import sys, dayshift.mailbox.status; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True,
                             cwd=Path(__file__).parent.parent).stdout.split()  # fmt: skip
     assert not {"rich", "pydantic", "jinja2", "aiohttp", "yaml", "dayshift.model", "dayshift.home"} & set(loaded)

@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from dayshift import steering
 from dayshift.evidence import Steering
-from dayshift.steering import AGENTS, BUILDS, EDITORS, HOOKS, INSTALLS, READS, steers
-from dayshift.workspace import Workspace, head
+from dayshift.repository import steering
+from dayshift.repository.steering import AGENTS, BUILDS, EDITORS, HOOKS, INSTALLS, READS, steers
+from dayshift.repository.workspace import Workspace, head
 
 STEERS = {
     "CLAUDE.md": AGENTS, "docs/claude.md": AGENTS, "CLAUDE.local.md": AGENTS, "AGENTS.md": AGENTS, "GEMINI.md": AGENTS,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import claude_stream
+from dayshift.claude import claude_stream
 from dayshift.events import Active, Event
-from dayshift.hearing import MOST_COMPLAINTS, Hearing
-from dayshift.stream import LONGEST_LINE, LOOK, Stream
+from dayshift.running.hearing import MOST_COMPLAINTS, Hearing
+from dayshift.running.stream import LONGEST_LINE, LOOK, Stream
 
 MIB = 1 << 20
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import syscalls
-from dayshift.sandbox import Sandbox
-from dayshift.syscalls import ABSENT, FORBIDDEN, MACHINES, Machine, filters
-from dayshift.workspace import Workspace
+from dayshift.repository.workspace import Workspace
+from dayshift.sandboxing import syscalls
+from dayshift.sandboxing.sandbox import Sandbox
+from dayshift.sandboxing.syscalls import ABSENT, FORBIDDEN, MACHINES, Machine, filters
 from tests.premises import REACH, SYSTEM_PYTHON
 
 X86_64, AARCH64 = MACHINES["x86_64"], MACHINES["aarch64"]

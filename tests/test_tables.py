@@ -3,7 +3,7 @@
 import csv
 import io
 
-from dayshift.tables import aligned, as_csv, folded
+from dayshift.commands.tables import aligned, as_csv, folded
 
 
 def test_the_key_stands_left_and_numbers_stand_right() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dayshift import tallies
 from dayshift.money import from_usd
 from dayshift.outcomes import Outcome
+from dayshift.outlook import tallies
 
 DAY = date(2026, 11, 20)
 PLAIN = Outcome(

@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dayshift import records, task_history, timeline
+from dayshift import records
 from dayshift.attempts import Blocked
-from dayshift.booking import Admitted, Reservation
 from dayshift.commandline import Context, Failure, Parts
 from dayshift.commands.logs import logs
 from dayshift.conversation import Answer, Question
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.statement import statement
 from dayshift.files import write_json
 from dayshift.home import Home
+from dayshift.logbook import timeline
 from dayshift.model import Earlier, Record, Tokens, Usage
 from dayshift.money import PICO_PER_USD
-from dayshift.statement import statement
+from dayshift.reporting import task_history
 from dayshift.states import Done, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
 from metrics import Ledger
 from tests.command_line import add

@@ -9,7 +9,7 @@ import pytest
 
 from dayshift.alerts import PRESSING, Alert, Kind, which
 from dayshift.conversation import Answer
-from dayshift.courier import Later, Undeliverable
+from dayshift.notifying.courier import Later, Undeliverable
 from dayshift.states import Queued
 from dayshift.telegram.letters import labels, packed
 from tests.bot_api import BAD_GATEWAY, CUT_AFTER, BotApi, Fault, flood

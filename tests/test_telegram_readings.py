@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, git
-from dayshift.booking import Admitted, Reservation
+from dayshift import files
 from dayshift.conversation import Question
+from dayshift.cost.booking import Admitted, Reservation
+from dayshift.cost.standing import Standing
 from dayshift.home import Home
+from dayshift.mailbox.status import TaskSpend, status_facts
 from dayshift.model import Record, Tokens, Usage
 from dayshift.money import PICO_PER_USD
-from dayshift.standing import Standing
+from dayshift.repository import git
+from dayshift.repository.workspace import Workspace, head
 from dayshift.states import Done, Queued, Running, Waiting
-from dayshift.status import TaskSpend, status_facts
 from dayshift.telegram.markup import html, plain
 from dayshift.telegram.readings import Readings
-from dayshift.workspace import Workspace, head
 from metrics import Ledger
 from tests.bot_markup import parsed
 from tests.house import NINE, FakeClock, record

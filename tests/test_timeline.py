@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dayshift import timeline
 from dayshift.home import Home
+from dayshift.logbook import timeline
 from dayshift.model import Record
 from dayshift.states import Done, Failed, Parked, ParkReason, Queued, Running, State, Verifying, Waiting
 from desk import Desk

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from dayshift import tomorrow
-from dayshift.forecast import Forecast
+from dayshift.cost.standing import Standing
 from dayshift.model import Record
 from dayshift.money import from_usd
-from dayshift.standing import Standing
+from dayshift.outlook import tomorrow
+from dayshift.outlook.forecast import Forecast
+from dayshift.outlook.tomorrow import Pace
 from dayshift.states import (
     Cancelled,
     Done,
@@ -24,7 +25,6 @@ from dayshift.states import (
     State,
     Waiting,
 )
-from dayshift.tomorrow import Pace
 from tests.house import NINE, TODAY, question, record, task
 
 NOVEMBER, WEEK = "month:2026-11", "week:2026-W47"

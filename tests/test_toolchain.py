@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.toolchain import Toolchain, detect
+from dayshift.sandboxing.toolchain import Toolchain, detect
 
 SECRET = (".ssh/id_ed25519", ".aws/credentials", ".config/gh/hosts.yml", ".local/share/keyrings/login", ".netrc",
           "work/.env", ".cargo/credentials.toml", ".docker/config.json")  # fmt: skip

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bench.author import Author
-from dayshift import bill, transcripts
-from dayshift.bill import SIDE, Bill, Billed, merged
-from dayshift.transcripts import found, read
+from dayshift.cost import bill, transcripts
+from dayshift.cost.bill import SIDE, Bill, Billed, merged
+from dayshift.cost.transcripts import found, read
 
 USAGE = {"input_tokens": 10, "output_tokens": 200, "cache_read_input_tokens": 3000, "cache_creation_input_tokens": 70,
          "cache_creation": {"ephemeral_5m_input_tokens": 50, "ephemeral_1h_input_tokens": 20}}  # fmt: skip

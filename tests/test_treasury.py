@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from dayshift import claude_binary, toolchain
+from dayshift.claude import claude_binary
+from dayshift.cost.prices import load_prices
+from dayshift.cost.statement import statement
 from dayshift.files import Unusable
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home
+from dayshift.inputs.settings import Budget, Settings
 from dayshift.model import Day, Record, Task, Tokens, Usage
 from dayshift.money import Pico, from_usd
-from dayshift.preparation import Preparation
-from dayshift.prices import load_prices
-from dayshift.settings import Budget, Settings
-from dayshift.statement import statement
+from dayshift.proving.preparation import Preparation
+from dayshift.sandboxing import toolchain
 from dayshift.states import Done, Queued, State
 from group_commit import GroupCommit
 from metrics import Ledger

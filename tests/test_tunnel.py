@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import connect, crossing, tunnel
 from dayshift.attempts import Refused
-from dayshift.connect import HEAD_LIMIT
-from dayshift.crossing import Stream
-from dayshift.network import UNLISTED, AllowList
-from dayshift.tunnel import AT_ONCE, CONNECTIONS, Tunnel
+from dayshift.egress import connect, crossing, tunnel
+from dayshift.egress.connect import HEAD_LIMIT
+from dayshift.egress.crossing import Stream
+from dayshift.egress.network import UNLISTED, AllowList
+from dayshift.egress.tunnel import AT_ONCE, CONNECTIONS, Tunnel
 
 from .beyond import MIRROR, PACKAGES, PUBLIC, STRANGER, World, certified, serving, trusting
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import unit_file
+from dayshift.host import unit_file
 
 COMMAND = ["/opt/tools/bin/python", "/opt/dayshift/orchestrator.py", "--home", "/home/p/work", "start", "--stay"]
 KEYS = Path("/home/p/.config/dayshift/environment")

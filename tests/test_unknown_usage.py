@@ -11,11 +11,11 @@ import pytest
 
 from admission import Admission
 from almanac import Almanac
-from dayshift.budgets import Subject
+from dayshift.cost.budgets import Subject
+from dayshift.cost.prices import load_prices
+from dayshift.inputs.settings import Budget
 from dayshift.model import Record, Task
 from dayshift.money import Pico, from_usd
-from dayshift.prices import load_prices
-from dayshift.settings import Budget
 from dayshift.states import Queued
 from group_commit import GroupCommit
 from metrics import Ledger

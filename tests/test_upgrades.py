@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, holder, ledger_file, records, spool, sqlite_file
+from dayshift import files, holder, records
+from dayshift.cost import ledger_file, sqlite_file
 from dayshift.home import Home
-from dayshift.outbox import LAYOUT
-from dayshift.spool import Spool
+from dayshift.notifying.outbox import LAYOUT
+from dayshift.running import spool
+from dayshift.running.spool import Spool
 from dayshift.states import Running
 from metrics import Ledger
 from tests.bygone import asked

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dayshift.messages.usage import recorded, understood
+from dayshift.messages.usage_readers import EVENT_LIMIT, UsageReader, read_json
 from dayshift.model import Doubtful, Tokens, Usage
-from dayshift.usage import recorded, understood
-from dayshift.usage_readers import EVENT_LIMIT, UsageReader, read_json
 
 START_USAGE = {
     "input_tokens": 12,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import verification
 from dayshift.evidence import Check
 from dayshift.holder.bounds import Bounds, Watch
-from dayshift.sandbox import Sandbox
-from dayshift.workspace import Workspace, head
+from dayshift.repository import verification
+from dayshift.repository.workspace import Workspace, head
+from dayshift.sandboxing.sandbox import Sandbox
 from tests.house import task
 
 PRESENT, MISSING, UNCHANGED = (0, ""), (1, "missing"), (1, "unchanged")

@@ -2,10 +2,10 @@
 
 import pytest
 
+from dayshift.deciding.visits import GO_ON, LEFT
 from dayshift.events import AttachAsked, Opened, Tick
 from dayshift.model import Record
 from dayshift.states import Parked, ParkReason, Queued, Running, Visit, Waiting
-from dayshift.visits import GO_ON, LEFT
 from tests.house import (
     ASKED,
     DEFERRED,

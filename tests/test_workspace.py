@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, git, workspace
-from dayshift.audit import fingerprint
+from dayshift import files
 from dayshift.evidence import DiffStat
-from dayshift.git import GitError, NotARepository, Repository
-from dayshift.workspace import HALF_MADE, Conflict, Tampered, Workspace, dirty_paths, head, joined
+from dayshift.repository import git, workspace
+from dayshift.repository.audit import fingerprint
+from dayshift.repository.git import GitError, NotARepository, Repository
+from dayshift.repository.workspace import HALF_MADE, Conflict, Tampered, Workspace, dirty_paths, head, joined
 
 
 def run(folder: Path, *words: str) -> str:
@@ -398,7 +399,7 @@ def test_two_homes_do_not_take_each_others_worktree_of_one_name(place: Workspace
 DAEMON = """
 import sys
 from pathlib import Path
-from dayshift import git, workspace
+from dayshift.repository import git, workspace
 project = git.find(Path(sys.argv[1]))
 workspace.Workspace(Path(sys.argv[2]), project).make(workspace.head(project))
 """

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, intake, records, wrecks
+from dayshift import files, records
+from dayshift.deciding import intake
 from dayshift.holder.bounds import Bounds
 from dayshift.home import Home
+from dayshift.mailbox.status import read_all
 from dayshift.model import Day
 from dayshift.reporting import report
-from dayshift.spool import MARK, Spool, mark
+from dayshift.running import wrecks
+from dayshift.running.spool import MARK, Spool, mark
 from dayshift.states import Parked, ParkReason, Queued, Running
-from dayshift.status import read_all
 from tests import day_examples
 from tests.house import NINE, TODAY, House, hands_in, record, task
 from tests.test_desk import Office

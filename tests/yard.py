@@ -17,10 +17,10 @@ from aiohttp import web
 from dayshift.clock import SystemClock
 from dayshift.conversation import Answer, Guidance, Question
 from dayshift.events import Event
-from dayshift.exchange import Upstream
-from dayshift.gateway import Hook
 from dayshift.guard.policy_file import load_policy
 from dayshift.home import Home
+from dayshift.proxy.exchange import Upstream
+from dayshift.proxy.gateway import Hook
 from gatehouse import Gatehouse
 from tests.test_admission import MODEL, NOON, Caps, Desk
 

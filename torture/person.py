@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dayshift import dayfile, files, inbox, records, written_turns
+from dayshift import files, records
 from dayshift.home import Home
-from dayshift.questions import Mailbox
-from dayshift.settings import load_settings
+from dayshift.inputs import dayfile
+from dayshift.inputs.settings import load_settings
+from dayshift.mailbox import inbox
+from dayshift.mailbox.questions import Mailbox
+from dayshift.rehearsing import written_turns
 from tests.acceptance.house import House
 from torture.parts import LAST_LINE, STEP, part
 from torture.provider import Provider

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift.sandbox import interpreter
+from dayshift.sandboxing.sandbox import interpreter
 from tests.acceptance.house import House
 from torture import agent
 from torture.machine import Machine

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dayshift.holder.processes import start_time
-from dayshift.spool import MARK
+from dayshift.running.spool import MARK
 
 #: Blocks every signal it can and says in its file which came; of SIGKILL its death tells.
 PROGRAM = """

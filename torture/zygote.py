@@ -119,8 +119,11 @@ class _Parent:
     def __init__(self, line: socket.socket) -> None:
         import orchestrator
         import service
-        from dayshift import dayfile, preparation, reporting, settings, written_turns
+        from dayshift import reporting
         from dayshift.home import Home
+        from dayshift.inputs import dayfile, settings
+        from dayshift.proving import preparation
+        from dayshift.rehearsing import written_turns
 
         for each in pkgutil.iter_modules(reporting.__path__):  # what is imported only once a report is written
             importlib.import_module(f"{reporting.__name__}.{each.name}")

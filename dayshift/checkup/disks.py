@@ -5,8 +5,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from dayshift import mounts, room
 from dayshift.checkup.points import Point, Subject
+from dayshift.host import mounts, room
 
 TEMPORARY = Path("/tmp")
 LEAST_TEMPORARY = 256 << 20  #: bytes: trees are put together there

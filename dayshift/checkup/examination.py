@@ -11,7 +11,7 @@ from dayshift import files, records
 from dayshift.checkup import allowances, clocks, disks, ledgers, leftovers, locks, torn_files, watching
 from dayshift.checkup.points import Point, Repair, Subject
 from dayshift.home import Home
-from dayshift.settings import Settings
+from dayshift.inputs.settings import Settings
 
 PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds its lock for an instant
 

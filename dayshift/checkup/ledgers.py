@@ -5,11 +5,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import files, ledger_file, sqlite_file
+from dayshift import files
 from dayshift.checkup.points import Point, Repair, Subject
 from dayshift.clock import day_of
+from dayshift.cost import ledger_file, sqlite_file
+from dayshift.cost.statement import Statement
 from dayshift.home import Home
-from dayshift.statement import Statement
 
 MOST_LOG = 16 << 20  #: bytes of a write-ahead log from which on it is worth putting into its file
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from dayshift import orphans
 from dayshift.checkup.points import Point, Repair, Subject
-from dayshift.orphans import Orphan
+from dayshift.tidying import orphans
+from dayshift.tidying.orphans import Orphan
 
 MOST_NAMED = 5
 

@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dayshift import files, holders
+from dayshift import files
 from dayshift.checkup.points import Point, Repair, Subject
-from dayshift.spool import Spool
+from dayshift.running import holders
+from dayshift.running.spool import Spool
 from dayshift.states import Running
 
 MOST_RUNS = 5_000  #: folders of runs that are looked into, the newest

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from dayshift.home import Home
+from dayshift.inputs.settings import Settings
 from dayshift.model import Record
-from dayshift.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from dayshift import files, records
 from dayshift.checkup.points import Point, Repair, Subject
+from dayshift.cost.statement import statement
 from dayshift.home import Home
-from dayshift.statement import statement
-from dayshift.status import TaskSpend, status_facts
+from dayshift.mailbox.status import TaskSpend, status_facts
 
 MOST = 500  #: files of one kind that are read, the newest
 MOST_NAMED = 5

@@ -14,8 +14,8 @@ from dayshift.commands.lookup import absence, daemon, task_status
 from dayshift.conversation import Question
 from dayshift.files import SIZE_LIMIT
 from dayshift.home import Home
-from dayshift.questions import Mailbox, Rejected, chosen
-from dayshift.status import read_all
+from dayshift.mailbox.questions import Mailbox, Rejected, chosen
+from dayshift.mailbox.status import read_all
 
 
 @click.command

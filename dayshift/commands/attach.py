@@ -12,13 +12,15 @@ from typing import Any
 
 import click
 
-from dayshift import files, inbox, outset
+from dayshift import files
 from dayshift.commandline import BAD_ENVIRONMENT, OK, TASK_FAILED, Context, Failure
 from dayshift.commands.lookup import absence, daemon, task_status, withdraw
 from dayshift.failpoints import passing
 from dayshift.holder import USED
 from dayshift.home import Home
-from dayshift.spool import Ended, Spool
+from dayshift.mailbox import inbox
+from dayshift.proving import outset
+from dayshift.running.spool import Ended, Spool
 
 SOON, LATE = 0.5, 30.0  #: seconds; until the person is told what is waited for, and until that is given up
 #: What a CLI that was ended in the middle leaves on: its screen, mouse, paste and keyboard modes.

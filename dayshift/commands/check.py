@@ -9,26 +9,32 @@ from typing import Any
 
 import click
 
-from dayshift import dayfile, git, instructions, network, plan, room, workspace, written_turns
-from dayshift.advice import Suggestion
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands import outlook
 from dayshift.commands.least import least_useful, must_be_useful
 from dayshift.commands.outlook import read_settings
-from dayshift.documents import BadDocument
-from dayshift.forecast import Forecast, beyond, left
+from dayshift.cost.prices import Prices, Unpriced
+from dayshift.cost.standing import Standing, concerns
+from dayshift.cost.statement import statement
+from dayshift.egress import network
 from dayshift.home import Home
+from dayshift.host import room
+from dayshift.inputs import dayfile
+from dayshift.inputs.documents import BadDocument
+from dayshift.inputs.settings import Settings
 from dayshift.learning import lesson_file, teaching
 from dayshift.model import Day, Task
 from dayshift.money import Pico, shown, to_usd
-from dayshift.preparation import Unprepared, policy_of, prices_of, provider_of, upstream_of
-from dayshift.prices import Prices, Unpriced
-from dayshift.prospects import Prospects
+from dayshift.outlook import plan
+from dayshift.outlook.advice import Suggestion
+from dayshift.outlook.forecast import Forecast, beyond, left
+from dayshift.outlook.prospects import Prospects
+from dayshift.proving.preparation import Unprepared, policy_of, prices_of, provider_of, upstream_of
+from dayshift.rehearsing import written_turns
 from dayshift.reporting.phrases import counted
-from dayshift.settings import Settings
-from dayshift.standing import Standing, concerns
-from dayshift.statement import statement
+from dayshift.repository import git, workspace
+from dayshift.running import instructions
 
 
 @click.command()

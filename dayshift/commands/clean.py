@@ -8,14 +8,15 @@ from typing import Any
 
 import click
 
-from dayshift import clearance, disposal, orphans, records
-from dayshift.clearance import Choice
+from dayshift import records
 from dayshift.commandline import Context, Failure
 from dayshift.commands.clearing import cleared
 from dayshift.commands.lookup import print_json
 from dayshift.home import Home
 from dayshift.model import Record
-from dayshift.orphans import Kept, Orphan
+from dayshift.tidying import clearance, disposal, orphans
+from dayshift.tidying.clearance import Choice
+from dayshift.tidying.orphans import Kept, Orphan
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 

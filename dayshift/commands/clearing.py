@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dayshift import clearance, files
-from dayshift.clearance import Uncleared, Withheld
+from dayshift import files
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.commands.verdicts import by_daemon
 from dayshift.home import Home
 from dayshift.markdown import clean
 from dayshift.model import Record
+from dayshift.tidying import clearance
+from dayshift.tidying.clearance import Uncleared, Withheld
 
 AT_ONCE = 10  #: tasks of one request, which the daemon answers within the time a command waits
 PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds the lock for an instant

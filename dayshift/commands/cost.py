@@ -5,11 +5,11 @@ from datetime import datetime
 
 import click
 
-from dayshift import spending
 from dayshift.commandline import Context
 from dayshift.commands.lookup import print_json
-from dayshift.statement import KINDS, statement
-from dayshift.tables import as_csv
+from dayshift.commands.tables import as_csv
+from dayshift.cost import spending
+from dayshift.cost.statement import KINDS, statement
 
 #: name → module in dayshift.commands and the command in it; nothing is imported before it is asked for
 PARTS = {

@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
-from dayshift import harvest, markdown
+from dayshift import markdown
 from dayshift.commandline import Context, Failure
 from dayshift.commands.lookup import print_json
-from dayshift.harvest import Harvest
+from dayshift.cost import harvest
+from dayshift.cost.harvest import Harvest
+from dayshift.cost.other_use import KEYS, Line, OtherUse
 from dayshift.home import Home
 from dayshift.money import shown, to_usd
-from dayshift.other_use import KEYS, Line, OtherUse
 
 PATIENCE = 1.0  #: seconds without a word
 SHOWN_PROBLEMS = 5
@@ -73,9 +74,9 @@ def _folder(home: Home, given: Path) -> Path:
 
 
 def _valuation(home: Home) -> Any:
-    from dayshift.documents import BadDocument
-    from dayshift.settings import load_settings  # these cost 0.1 s, in which the transcripts are read already
-    from dayshift.valuation import Valuation
+    from dayshift.cost.valuation import Valuation
+    from dayshift.inputs.documents import BadDocument
+    from dayshift.inputs.settings import load_settings  # these cost 0.1 s, in which the transcripts are read already
 
     try:
         settings = load_settings(home, os.environ)

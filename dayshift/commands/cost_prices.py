@@ -8,9 +8,9 @@ import click
 from dayshift.clock import SystemClock
 from dayshift.commandline import Context
 from dayshift.commands.lookup import print_json
+from dayshift.commands.tables import aligned
+from dayshift.cost.prices import OVERRIDES, PER_MILLION, UNIT, Rates, load_prices
 from dayshift.money import Pico, to_usd
-from dayshift.prices import OVERRIDES, PER_MILLION, UNIT, Rates, load_prices
-from dayshift.tables import aligned
 
 PER_TOKEN = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 HEADINGS = ("model", "since", "from", "input", "output", "cache read", "write 5m", "write 1h", "search", "fast",

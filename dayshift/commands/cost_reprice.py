@@ -11,12 +11,12 @@ import click
 from dayshift.commandline import Context
 from dayshift.commands.lookup import daemon, print_json
 from dayshift.commands.outlook import read_settings
+from dayshift.commands.tables import aligned
+from dayshift.cost.prices import Prices, Unpriced, load_prices
+from dayshift.cost.statement import Account, Settled, statement
+from dayshift.messages.usage import recorded
 from dayshift.model import Doubtful
 from dayshift.money import Pico, shown, to_usd
-from dayshift.prices import Prices, Unpriced, load_prices
-from dayshift.statement import Account, Settled, statement
-from dayshift.tables import aligned
-from dayshift.usage import recorded
 
 HEADINGS = ("model", "requests", "to change", "booked", "anew", "difference")
 

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from dayshift import records, spending
+from dayshift import records
 from dayshift.clock import SystemClock
 from dayshift.commandline import Context
 from dayshift.commands import outlook
-from dayshift.forecast import Forecast, left
+from dayshift.commands.tables import aligned
+from dayshift.cost import spending
+from dayshift.cost.prices import load_prices
+from dayshift.cost.standing import Standing
+from dayshift.cost.statement import Account, Line, Overrun, Statement
+from dayshift.inputs.settings import Settings
+from dayshift.mailbox.status import plan_line, read_plan
 from dayshift.model import Record
 from dayshift.money import shown, to_usd
 from dayshift.notices import bar
-from dayshift.prices import load_prices
-from dayshift.settings import Settings
-from dayshift.standing import Standing
-from dayshift.statement import Account, Line, Overrun, Statement
-from dayshift.status import plan_line, read_plan
-from dayshift.tables import aligned
+from dayshift.outlook.forecast import Forecast, left
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,19 @@ from typing import Any
 
 import click
 
-from dayshift import experience, records, spending, tallies
+from dayshift import records
 from dayshift.commandline import Context
 from dayshift.commands.lookup import print_json, terminal_width
+from dayshift.commands.tables import folded
+from dayshift.cost import spending
+from dayshift.cost.statement import Account, Line, Statement, statement
 from dayshift.home import Home
 from dayshift.learning import feedback_files
 from dayshift.model import Record
 from dayshift.money import Pico, shown, to_usd
+from dayshift.outlook import experience, tallies
+from dayshift.outlook.tallies import Tally
 from dayshift.reporting import archive
-from dayshift.statement import Account, Line, Statement, statement
-from dayshift.tables import folded
-from dayshift.tallies import Tally
 
 STATES = ("done", "failed", "halted", "cancelled", "open")
 REVIEWS = ("accepted", "rejected", "pending")

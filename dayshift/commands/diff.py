@@ -9,9 +9,9 @@ import click
 
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import print_json, task_record
-from dayshift.git import GitError, NotARepository
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository.git import GitError, NotARepository
 from dayshift.reviewing import difftool, review
 from dayshift.reviewing.review import Changed, inert
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from dayshift import git, preparation
 from dayshift.checkup.examination import Fixed, examined, fixed
 from dayshift.checkup.points import Point
 from dayshift.clock import SystemClock, day_of
@@ -16,11 +15,13 @@ from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failur
 from dayshift.commands.check import project_of
 from dayshift.commands.least import settings_problems
 from dayshift.commands.outlook import read_settings
-from dayshift.documents import BadDocument
-from dayshift.machine import machine
+from dayshift.cost.prices import Unpriced
+from dayshift.host.machine import machine
+from dayshift.inputs.documents import BadDocument
+from dayshift.inputs.settings import Settings
 from dayshift.markdown import cell, clean
-from dayshift.prices import Unpriced
-from dayshift.settings import Settings
+from dayshift.proving import preparation
+from dayshift.repository import git
 
 LOOKED_FOR = ("git", "python3", "node", "npm", "make", "gcc", "go", "cargo", "java", "pytest", "rg")
 

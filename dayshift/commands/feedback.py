@@ -13,8 +13,8 @@ from dayshift import records
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands import asking, in_force, retold
 from dayshift.commands.lookup import print_json
-from dayshift.documents import BadDocument
 from dayshift.home import Home
+from dayshift.inputs.documents import BadDocument
 from dayshift.learning import editor, feedback_files, teaching
 from dayshift.learning.feedback import Feedback, Remark, Rule, TaskFeedback
 from dayshift.markdown import clean

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dayshift import records, task_history
+from dayshift import records
 from dayshift.clock import SystemClock
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
+from dayshift.cost.statement import statement
 from dayshift.home import Home
+from dayshift.logbook.timeline import OVER
 from dayshift.markdown import clean
 from dayshift.model import Record
 from dayshift.money import shown
-from dayshift.statement import statement
-from dayshift.task_history import Happening, Stay
-from dayshift.timeline import OVER
+from dayshift.reporting import task_history
+from dayshift.reporting.task_history import Happening, Stay
 
 LONGEST = 160  #: characters of somebody's text
 

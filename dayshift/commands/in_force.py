@@ -6,7 +6,7 @@ import click
 
 from dayshift.commandline import BAD_INPUT, Context, Failure
 from dayshift.commands.outlook import read_settings
-from dayshift.documents import BadDocument
+from dayshift.inputs.documents import BadDocument
 from dayshift.learning import curriculum
 from dayshift.learning.curriculum import Undecidable
 from dayshift.markdown import clean

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from dayshift import files, git
+from dayshift import files
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.home import Home, shipped_config
+from dayshift.repository import git
 
 EXAMPLE = Path(__file__).parent.parent / "templates" / "first-day.yaml"
 

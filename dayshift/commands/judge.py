@@ -11,7 +11,7 @@ from dayshift.commandline import Context, Failure
 from dayshift.guard.judge import judge as verdict_on
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import BadPolicy, load_policy
-from dayshift.tree import Tree
+from dayshift.sandboxing.tree import Tree
 
 TARGETS = ("command", "file_path", "notebook_path", "path", "url")
 

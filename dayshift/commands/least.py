@@ -4,15 +4,16 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dayshift import document_yaml, documents, instructions
-from dayshift.documents import BadDocument, Place, Problem
-from dayshift.first_request import least_cost, too_small_in_day, too_small_in_settings
+from dayshift.cost.prices import Prices
 from dayshift.home import Home
-from dayshift.instructions import Places
+from dayshift.inputs import document_yaml, documents
+from dayshift.inputs.documents import BadDocument, Place, Problem
+from dayshift.inputs.settings import Settings, variables
 from dayshift.model import Day, Task
 from dayshift.money import Pico
-from dayshift.prices import Prices
-from dayshift.settings import Settings, variables
+from dayshift.outlook.first_request import least_cost, too_small_in_day, too_small_in_settings
+from dayshift.running import instructions
+from dayshift.running.instructions import Places
 
 
 def must_be_useful(home: Home, settings: Settings, prices: Prices, day: Day) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from dayshift import experience
 from dayshift.clock import rfc3339
+from dayshift.cost.statement import statement
 from dayshift.files import Refused, read_untrusted
 from dayshift.home import Home
 from dayshift.learning import feedback_files, patterns, proposals, teaching
@@ -16,8 +16,8 @@ from dayshift.learning.effects import Effect, Verdict, effects
 from dayshift.learning.lessons import Lesson, Scope, Source, Status
 from dayshift.learning.proposals import Wishes
 from dayshift.markdown import clean
+from dayshift.outlook import experience
 from dayshift.reporting.phrases import counted
-from dayshift.statement import statement
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

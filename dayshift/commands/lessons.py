@@ -9,8 +9,8 @@ from dayshift.commandline import BAD_INPUT, Context, Failure
 from dayshift.commands import in_force, lesson_sheet
 from dayshift.commands.lookup import print_json
 from dayshift.commands.outlook import read_settings
-from dayshift.documents import BadDocument
 from dayshift.home import Home
+from dayshift.inputs.documents import BadDocument
 from dayshift.learning import curriculum, lesson_file
 from dayshift.learning.curriculum import Undecidable
 from dayshift.learning.lessons import Lesson

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dayshift import files, outset
+from dayshift import files
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.home import Home
-from dayshift.inbox import REPLY_SUFFIX
-from dayshift.status import read_all
+from dayshift.mailbox.inbox import REPLY_SUFFIX
+from dayshift.mailbox.status import read_all
+from dayshift.proving import outset
 
 if TYPE_CHECKING:
     from dayshift.model import Record
@@ -56,7 +57,7 @@ def task_record(home: Home, task_id: str) -> "Record":
     try:
         return from_json(files.read_json(home.records / f"{task_id}.json") or {})
     except ValueError as error:
-        from dayshift import wrecks
+        from dayshift.running import wrecks
 
         raise Failure(wrecks.told(home, task_id), BAD_ENVIRONMENT) from error
 

@@ -9,15 +9,15 @@ from typing import Any
 import click
 
 from dayshift.alerts import Alert, Kind
-from dayshift.channels import channels, problems
 from dayshift.clock import SystemClock
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands.lookup import print_json
 from dayshift.commands.outlook import read_settings
-from dayshift.courier import Channel, Later, Undeliverable
-from dayshift.redaction import Redaction
-from dayshift.settings import Settings
-from dayshift.tables import aligned
+from dayshift.commands.tables import aligned
+from dayshift.inputs.settings import Settings
+from dayshift.logbook.redaction import Redaction
+from dayshift.notifying.channels import channels, problems
+from dayshift.notifying.courier import Channel, Later, Undeliverable
 
 TITLE, TEXT = "dayshift: a test message", "If you can read this, dayshift reaches you here."
 NONE = (

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import click
 
-from dayshift import inbox
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import REPLY_SECONDS, absence, daemon, task_status
 from dayshift.events import Order
 from dayshift.home import Home
-from dayshift.status import read_all
+from dayshift.mailbox import inbox
+from dayshift.mailbox.status import read_all
 
 
 @click.command

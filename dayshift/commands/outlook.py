@@ -6,20 +6,20 @@ from datetime import date
 from typing import Any
 
 from dayshift import files, records
-from dayshift.budgets import elsewhere
 from dayshift.clock import Clock, day_of
 from dayshift.commandline import BAD_INPUT, Context, Failure
-from dayshift.documents import BadDocument
-from dayshift.forecast import Forecast
+from dayshift.cost.budgets import elsewhere
+from dayshift.cost.other_use import OtherUse
+from dayshift.cost.prices import Prices, load_prices
+from dayshift.cost.standing import Standing, phase_of, standings
+from dayshift.cost.statement import PastTask, Statement
 from dayshift.home import Home
+from dayshift.inputs.documents import BadDocument
+from dayshift.inputs.settings import Settings, load_settings
 from dayshift.model import Task
 from dayshift.money import Pico, from_usd, shown
-from dayshift.other_use import OtherUse
-from dayshift.prices import Prices, load_prices
-from dayshift.prospects import Prospects
-from dayshift.settings import Settings, load_settings
-from dayshift.standing import Standing, phase_of, standings
-from dayshift.statement import PastTask, Statement
+from dayshift.outlook.forecast import Forecast
+from dayshift.outlook.prospects import Prospects
 
 
 def read_settings(context: Context) -> Settings:

@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from dayshift import experience
+from dayshift.cost.statement import statement
 from dayshift.home import Home
 from dayshift.learning import feedback_files
 from dayshift.outcomes import Outcome
-from dayshift.statement import statement
+from dayshift.outlook import experience
 
 NOTIONAL = "some of it was paid by a plan: that part of the cost is what it would have cost by the token, and no bill"
 

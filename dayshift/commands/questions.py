@@ -9,7 +9,7 @@ from dayshift.commandline import Context, Failure
 from dayshift.commands import answer, asking
 from dayshift.commands.lookup import print_json
 from dayshift.home import Home
-from dayshift.status import read_all
+from dayshift.mailbox.status import read_all
 
 
 @click.command

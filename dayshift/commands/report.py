@@ -14,7 +14,7 @@ from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands import retold
 from dayshift.commands.retold import Told
 from dayshift.home import Home
-from dayshift.period import Period
+from dayshift.recaps.period import Period
 
 
 def day_or_period(text: str) -> date | str:
@@ -85,7 +85,7 @@ def _show_page(home: Home, told: Told, opens: bool) -> None:
     files.write_atomically(path, page(told.markdown, home.templates))
     click.echo(path)
     if opens:
-        from dayshift import browser
+        from dayshift.host import browser
 
         try:
             browser.show(path, os.environ)

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from dayshift import files, inbox
+from dayshift import files
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.commands.lookup import daemon, withdraw
 from dayshift.home import Home
+from dayshift.mailbox import inbox
 
 FRESH_SECONDS = 2.0
 ENDING, RECAP_ENDING = "-report.md", "-recap.md"
@@ -142,8 +143,8 @@ def _path(home: Home, day: date, rehearsal: bool) -> Path:
 
 def of_period(home: Home, period: str) -> Told:
     """The recap of the week or the month, as it is known now; Failure if nothing is."""
-    from dayshift.reporting import recap
-    from dayshift.statement import statement
+    from dayshift.cost.statement import statement
+    from dayshift.recaps import recap
 
     with statement(home.ledger(rehearsal=False)) as books:
         found = recap.gather(home, books, period, today())

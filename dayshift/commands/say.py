@@ -2,10 +2,11 @@
 
 import click
 
-from dayshift import guidance, inbox
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import REPLY_SECONDS, absence, daemon, task_status
 from dayshift.home import Home
+from dayshift.mailbox import inbox
+from dayshift.running import guidance
 from dayshift.states import ENDED
 
 

@@ -11,27 +11,20 @@ from typing import Any
 
 import click
 
-from dayshift import (
-    files,
-    first_process,
-    git,
-    inbox,
-    live,
-    outset,
-    preparation,
-    records,
-    stragglers,
-    workspace,
-)
+from dayshift import files, records
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
-from dayshift.commands import upfront
+from dayshift.commands import live, upfront
 from dayshift.commands.check import must_lead_on, read_day
 from dayshift.commands.outlook import read_settings
 from dayshift.failpoints import passing
 from dayshift.home import Home
+from dayshift.host import first_process, stragglers
+from dayshift.inputs.settings import Settings
+from dayshift.mailbox import inbox
 from dayshift.model import Day
-from dayshift.settings import Settings
+from dayshift.proving import outset, preparation
+from dayshift.repository import git, workspace
 
 OWNER_SECONDS = 2
 HAND_OVER_SECONDS = 10

@@ -5,13 +5,13 @@ from datetime import date, datetime
 
 import click
 
-from dayshift import tallies
 from dayshift.commandline import Context
 from dayshift.commands import past
 from dayshift.commands.lookup import print_json, terminal_width
+from dayshift.commands.tables import as_csv, folded
 from dayshift.outcomes import Outcome
-from dayshift.tables import as_csv, folded
-from dayshift.tallies import Tally
+from dayshift.outlook import tallies
+from dayshift.outlook.tallies import Tally
 
 USUAL = ("module", "kind", "complexity", "model")
 DATE = click.DateTime(["%Y-%m-%d"])

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from dayshift import outset
 from dayshift.commandline import Context
 from dayshift.commands.lookup import daemon, print_json
 from dayshift.home import Home
-from dayshift.status import as_lines, plan_line, read_all, read_plan, table_rows
+from dayshift.mailbox.status import as_lines, plan_line, read_all, read_plan, table_rows
+from dayshift.proving import outset
 
 REDRAW_SECONDS = 1.0
 PIPE_WIDTH = 160

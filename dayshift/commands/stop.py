@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from dayshift import inbox, outset
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import REPLY_SECONDS, daemon, withdraw
 from dayshift.home import Home
-from dayshift.status import read_all
+from dayshift.mailbox import inbox
+from dayshift.mailbox.status import read_all
+from dayshift.proving import outset
 
 PATIENCE = 60.0  #: seconds; agents that are parked need a few
 LOOK_AGAIN_SECONDS = 0.1

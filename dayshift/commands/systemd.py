@@ -11,10 +11,11 @@ from pathlib import Path
 
 import click
 
-from dayshift import files, unit_file
+from dayshift import files
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import daemon, print_json
 from dayshift.home import Home
+from dayshift.host import unit_file
 
 SECONDS = 60.0  #: for one call of systemctl; to stop the daemon takes at most 20
 LINGERING = Path("/var/lib/systemd/linger")

@@ -4,13 +4,15 @@ import signal
 
 import click
 
-from dayshift import files, intake, records, resumption, wrecks
+from dayshift import files, records
 from dayshift.clock import SystemClock, midnight
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, Failure
+from dayshift.deciding import intake, resumption
 from dayshift.holder import PROTOCOL
 from dayshift.home import Home
 from dayshift.model import Day, Record
-from dayshift.spool import Spool
+from dayshift.running import wrecks
+from dayshift.running.spool import Spool
 
 
 def hear_every_end_as_ctrl_c() -> None:

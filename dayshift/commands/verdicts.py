@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dayshift import files, inbox
+from dayshift import files
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, Failure
 from dayshift.commands.lookup import daemon, task_record, withdraw
-from dayshift.git import GitError, NotARepository
 from dayshift.home import Home
+from dayshift.mailbox import inbox
 from dayshift.markdown import clean
 from dayshift.model import Record
+from dayshift.repository.git import GitError, NotARepository
 from dayshift.reviewing import acceptance, enactment, verdict
 from dayshift.reviewing.passage import Refused
 

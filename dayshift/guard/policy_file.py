@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dayshift.document_yaml import SAFE_LOADER
 from dayshift.guard.policy import Forms, Pattern, Policy, Rule
+from dayshift.inputs.document_yaml import SAFE_LOADER
 
 
 class BadPolicy(ValueError):

@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from dayshift.document_yaml import SAFE_LOADER
 from dayshift.guard import makefile
 from dayshift.guard.scope import Scope
+from dayshift.inputs.document_yaml import SAFE_LOADER
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-from dayshift.documents import BadDocument, Problem
 from dayshift.home import Home
+from dayshift.inputs.documents import BadDocument, Problem
 from dayshift.learning.lessons import ID, Lesson, Scope, Source, Status, identity, tidy
 
 _KEYS = "scope|status|source|date|since|id|pattern"

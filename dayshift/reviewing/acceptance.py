@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from dayshift import files, git, records
+from dayshift import files, records
 from dayshift.clock import rfc3339
 from dayshift.events import Review
 from dayshift.failpoints import passing
-from dayshift.git import Repository
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository import git
+from dayshift.repository.git import Repository
 from dayshift.reviewing import review, takeover, verdict
 from dayshift.reviewing.keepsake import Keepsake
 from dayshift.reviewing.landing import Change

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from dayshift import git, made_refs, objects
 from dayshift.events import Review
 from dayshift.failpoints import passing
-from dayshift.git import GitError, Repository
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository import git, made_refs, objects
+from dayshift.repository.git import GitError, Repository
 from dayshift.reviewing import acceptance, commit_message, person, review, takeover, verdict
 from dayshift.reviewing.passage import Refused, alone
 from dayshift.reviewing.receipt import Made, Receipt

@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from dayshift import git
 from dayshift.model import Record
+from dayshift.repository import git
 from dayshift.reviewing import person, review
 
 

@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import git
 from dayshift.day_facts import Overlap
-from dayshift.git import GitError, Repository
 from dayshift.model import Record
+from dayshift.repository import git
+from dayshift.repository.git import GitError, Repository
 from dayshift.reviewing import lineage, takeover, verdict
 
 HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dayshift import files
-from dayshift.git import Repository
+from dayshift.repository.git import Repository
 from dayshift.reviewing import footing, landing, takeover
 from dayshift.reviewing.landing import Change, Disturbed
 from dayshift.reviewing.receipt import Receipt

@@ -5,7 +5,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 
-from dayshift.git import Repository
+from dayshift.repository.git import Repository
 
 IDENT = re.compile(r"(?P<name>.*) <(?P<mail>[^<>]*)> \d+ [+-]\d{4}")
 #: Of the variables that turn git, the ones that say who the person is and where their settings are.

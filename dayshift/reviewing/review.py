@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import git, steering
 from dayshift.evidence import DiffStat, Steering
 from dayshift.home import Home
 from dayshift.markdown import clean
 from dayshift.model import Record
+from dayshift.repository import git, steering
 from dayshift.reviewing import takeover, verdict
 
 PLAIN = ("--no-color", "--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short")

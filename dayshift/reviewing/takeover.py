@@ -15,7 +15,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from dayshift import files
-from dayshift.git import Repository
+from dayshift.repository.git import Repository
 from dayshift.reviewing import landing
 from dayshift.reviewing.landing import FOLDER, OTHER, Change
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from dayshift import git
 from dayshift.events import Review
-from dayshift.git import Repository
 from dayshift.home import Home
 from dayshift.model import Record
+from dayshift.repository import git
+from dayshift.repository.git import Repository
 from dayshift.reviewing import acceptance, review, takeover, verdict
 from dayshift.reviewing.keepsake import Keepsake
 from dayshift.reviewing.landing import Change

@@ -12,8 +12,8 @@ from dayshift.clock import Clock
 from dayshift.conversation import Answer, Question
 from dayshift.files import SIZE_LIMIT
 from dayshift.home import Home
+from dayshift.mailbox.questions import Mailbox, Rejected, chosen
 from dayshift.model import Record
-from dayshift.questions import Mailbox, Rejected, chosen
 from dayshift.states import Waiting
 from dayshift.telegram.markup import Span, Text, clipped, code, said, words
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dayshift.alerts import PRESSING, Alert, Kind, which
-from dayshift.courier import Later, Undeliverable
 from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.model import Record
+from dayshift.notifying.courier import Later, Undeliverable
 from dayshift.states import Waiting
 from dayshift.telegram import letters
 from dayshift.telegram.letters import Piece

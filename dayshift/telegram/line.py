@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dayshift.settings import Settings
+from dayshift.inputs.settings import Settings
 
 TOKEN, CHAT, BASE_URL = "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "TELEGRAM_BASE_URL"
 

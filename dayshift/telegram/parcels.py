@@ -8,14 +8,15 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dayshift import attachments, files
+from dayshift import files
 from dayshift.clock import Clock
 from dayshift.conversation import Question
 from dayshift.failpoints import passing
 from dayshift.files import Unusable
 from dayshift.home import Home
-from dayshift.questions import Rejected as NoAnswer
-from dayshift.questions import chosen
+from dayshift.mailbox import attachments
+from dayshift.mailbox.questions import Rejected as NoAnswer
+from dayshift.mailbox.questions import chosen
 from dayshift.telegram.answers import Answers, Outcome
 from dayshift.telegram.markup import said, words
 from dayshift.telegram.speech import Place, Sent, heard

@@ -11,13 +11,13 @@ from pathlib import Path
 from dayshift import files
 from dayshift.alerts import Alert, Kind, of_change
 from dayshift.clock import Clock
+from dayshift.cost.standing import Standing
+from dayshift.cost.statement import Line, Statement, statement
 from dayshift.home import Home
+from dayshift.mailbox.status import plan_line, read_all, read_plan, table_rows
 from dayshift.model import Record
 from dayshift.money import from_usd, shown
 from dayshift.notices import bar
-from dayshift.standing import Standing
-from dayshift.statement import Line, Statement, statement
-from dayshift.status import plan_line, read_all, read_plan, table_rows
 from dayshift.telegram.markup import Text, block, bold, clipped, code, said, words
 
 TAIL_BYTES = 64 * 1024

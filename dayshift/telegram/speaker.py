@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from dayshift import inbox
 from dayshift.failpoints import passing
 from dayshift.home import Home
+from dayshift.mailbox import inbox
 from dayshift.model import Record
 from dayshift.telegram import commands, letters
 from dayshift.telegram.channel import TelegramChannel, post

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from dayshift import sqlite_file
 from dayshift.clock import Clock, SystemClock, rfc3339
-from dayshift.sqlite_file import Layout, explained
-from dayshift.transactions import transaction
+from dayshift.cost import sqlite_file
+from dayshift.cost.sqlite_file import Layout, explained
+from dayshift.cost.transactions import transaction
 
 SCHEMA = (
     "CREATE TABLE said (id INTEGER PRIMARY KEY, content TEXT, handled_at TEXT)",  # content: until it is handled

@@ -5,8 +5,8 @@ from typing import Any
 
 import gatehouse
 import orchestrator
-from dayshift import claude_calls
-from dayshift.hook import Hook
+from dayshift.claude import claude_calls
+from dayshift.running.hook import Hook
 
 
 class Bypassed(Hook):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import claude_binary
+from dayshift.claude import claude_binary
 
 from .house import House
 from .model import Model

@@ -18,7 +18,7 @@ import psutil
 
 from dayshift import files
 from dayshift.home import Home
-from dayshift.spool import MARK
+from dayshift.running.spool import MARK
 from metrics import Ledger
 from tests.conftest import WHO
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import orchestrator
 import surroundings
-from dayshift import decisions, fleet, limits, patience
+from dayshift import limits
+from dayshift.deciding import decisions, fleet
 from dayshift.model import Record
+from dayshift.running import patience
 
 TASK_MINUTE, SILENT_MINUTE, GRACE = 8.0, 10.0, 2.0
 chosen = surroundings.chosen

@@ -6,8 +6,9 @@ from typing import Any
 
 import orchestrator
 import surroundings
-from dayshift import decisions, patience
+from dayshift.deciding import decisions
 from dayshift.model import Record
+from dayshift.running import patience
 
 TASK_MINUTE, SILENCE, GRACE = 6.0, 2.0, 1.0
 chosen = surroundings.chosen

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dayshift.rehearsal import Rehearsal
-from dayshift.written_turns import parse_turns
+from dayshift.rehearsing.rehearsal import Rehearsal
+from dayshift.rehearsing.written_turns import parse_turns
 from tests.conftest import stopped
 
 KEY = "sk-ant-the-real-key"

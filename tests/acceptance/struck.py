@@ -15,7 +15,8 @@ import dusk
 import herald
 import orchestrator
 import service  # noqa: F401  # with all that a daemon needs
-from dayshift import preparation, shift
+from dayshift.deciding import shift
+from dayshift.proving import preparation
 from tests.striking import EXIT, KILLED, Strike, arm
 
 MOST_LIVES = 150

@@ -5,7 +5,7 @@ import sys
 import agent
 import crew
 import orchestrator
-from dayshift.hearing import Hearing
+from dayshift.running.hearing import Hearing
 
 
 class Stumbling(agent.Agent):

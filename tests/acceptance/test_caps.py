@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dayshift.rehearsal import Served
-from dayshift.statement import Statement
+from dayshift.cost.statement import Statement
+from dayshift.rehearsing.rehearsal import Served
 from metrics import Ledger
 
 from .house import House, left_behind

@@ -4,7 +4,7 @@ import json
 from datetime import date
 from pathlib import Path
 
-from dayshift.statement import Statement
+from dayshift.cost.statement import Statement
 
 from .house import House, left_behind
 from .model import Model

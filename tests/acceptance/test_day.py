@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.statement import Statement
+from dayshift.cost.statement import Statement
 
 from .conftest import BuildHouse
 from .house import DAY, Ended, House, left_behind, until, untouched

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.sandbox import interpreter
+from dayshift.sandboxing.sandbox import interpreter
 from tests.escapes import ALL as ESCAPES
 from tests.premises import REACH, Place, Premises, built, outcomes
 

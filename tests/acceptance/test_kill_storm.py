@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import claude_calls
+from dayshift.claude import claude_calls
 
 from .conftest import BuildHouse
 from .house import Daemon, House, left_behind, until

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from dayshift.first_request import BARE
-from dayshift.first_request import TOOLS as TOOL_BYTES
-from dayshift.instructions import Places, read_documents, render
+from dayshift.inputs.settings import TOOLS
 from dayshift.model import Task
-from dayshift.settings import TOOLS
+from dayshift.outlook.first_request import BARE
+from dayshift.outlook.first_request import TOOLS as TOOL_BYTES
+from dayshift.running.instructions import Places, read_documents, render
 
 from .house import House
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dayshift.sandbox import PROXY_NAME
+from dayshift.sandboxing.sandbox import PROXY_NAME
 from tests.beyond import MIRROR, PACKAGES, STRANGER, Index, certified
 
 from .conftest import BuildHouse

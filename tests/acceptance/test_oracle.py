@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dayshift.sandbox import SOCKET_NAME
-from dayshift.spool import MARK
+from dayshift.running.spool import MARK
+from dayshift.sandboxing.sandbox import SOCKET_NAME
 
 from .conftest import BuildHouse
 from .house import House, left_behind

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from dayshift.sandbox import RELAY_PORT
+from dayshift.sandboxing.sandbox import RELAY_PORT
 
 from .conftest import BuildHouse
 from .house import House, left_behind, untouched

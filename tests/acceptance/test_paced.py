@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dayshift.sandbox import SOCKET_NAME
+from dayshift.sandboxing.sandbox import SOCKET_NAME
 
 from .conftest import BuildHouse
 from .house import House, left_behind

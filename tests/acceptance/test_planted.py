@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from dayshift.claude_code import HOOK_PATH
-from dayshift.sandbox import RELAY_PORT
+from dayshift.claude.claude_code import HOOK_PATH
+from dayshift.sandboxing.sandbox import RELAY_PORT
 
 from .conftest import BuildHouse
 from .house import House, left_behind, untouched

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from dayshift.rehearsal import Rehearsal
-from dayshift.written_turns import parse_turns
+from dayshift.rehearsing.rehearsal import Rehearsal
+from dayshift.rehearsing.written_turns import parse_turns
 
 from .house import House, left_behind, until
 from .model import PART, Model

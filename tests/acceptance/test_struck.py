@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dayshift import orphans
+from dayshift.tidying import orphans
 from tests.scenes.all import DAY as ONLY_OF_A_DAY
 from tests.striking import EXIT, FAULT
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import orchestrator
-from dayshift import spool
+from dayshift.running import spool
 
 if __name__ == "__main__":
     vars(spool)["HOLDER"] = Path(__file__).with_name("holder.py")

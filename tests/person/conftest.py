@@ -18,11 +18,13 @@ import psutil
 import pytest
 import yaml
 
-from dayshift import files, git, written_turns
+from dayshift import files
 from dayshift.commands.lookup import daemon
 from dayshift.home import Home
-from dayshift.rehearsal import Rehearsal
-from dayshift.status import read_all
+from dayshift.mailbox.status import read_all
+from dayshift.rehearsing import written_turns
+from dayshift.rehearsing.rehearsal import Rehearsal
+from dayshift.repository import git
 from tests.conftest import stopped
 
 ROOT = Path(__file__).parent.parent.parent

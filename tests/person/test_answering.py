@@ -11,7 +11,7 @@ import pytest
 
 from dayshift.conversation import Question
 from dayshift.home import Home
-from dayshift.questions import Mailbox
+from dayshift.mailbox.questions import Mailbox
 from tests.command_line import NOON, QUESTION, ROOT, ask, environment, run
 
 DOWN, ENTER, DONE = "\x1b[B", "\r", "\x1b\r"

@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 
-from dayshift import harvest
-from dayshift.exchange import Upstream
-from dayshift.gateway import Gateway
-from dayshift.other_use import OtherUse
-from dayshift.valuation import Valuation
+from dayshift.cost import harvest
+from dayshift.cost.other_use import OtherUse
+from dayshift.cost.valuation import Valuation
+from dayshift.proxy.exchange import Upstream
+from dayshift.proxy.gateway import Gateway
 from metrics import Ledger
 from tests.acceptance.model import PART, Model
 from tests.scenes import Alone

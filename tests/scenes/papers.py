@@ -7,18 +7,22 @@ from pathlib import Path
 
 import jinja2  # noqa: F401  # loaded here, it is in every process that plays
 
-from dayshift import carry_over, files, inbox, records, retention
-from dayshift.carry_over import Left
+from dayshift import files, records
 from dayshift.conversation import Question
+from dayshift.cost.statement import statement
 from dayshift.home import Home
+from dayshift.inputs.settings import Settings
 from dayshift.learning import curriculum, feedback_files, lesson_file, patterns
+from dayshift.mailbox import inbox
+from dayshift.mailbox.questions import Mailbox
+from dayshift.mailbox.status import TaskSpend
 from dayshift.model import Day
-from dayshift.questions import Mailbox
-from dayshift.reporting import archive, recap, report
-from dayshift.settings import Settings
-from dayshift.statement import statement
+from dayshift.outlook import carry_over
+from dayshift.outlook.carry_over import Left
+from dayshift.recaps import recap
+from dayshift.reporting import archive, report
 from dayshift.states import Done, Failed, Queued
-from dayshift.status import TaskSpend
+from dayshift.tidying import retention
 from desk import Desk
 from metrics import Ledger
 from tests import day_examples

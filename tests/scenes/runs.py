@@ -13,14 +13,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from dayshift import closing, failpoints, files, git, outfit, spool, verification
+from dayshift import failpoints, files
 from dayshift.commandline import Context
 from dayshift.commands import attach, start
 from dayshift.holder.bounds import Bounds, Watch
 from dayshift.home import Home
-from dayshift.sandbox import Sandbox
-from dayshift.spool import MARK, Ended, LaunchFailed, Spool, carriers
-from dayshift.workspace import Workspace, head
+from dayshift.notifying import closing
+from dayshift.repository import git, outfit, verification
+from dayshift.repository.workspace import Workspace, head
+from dayshift.running import spool
+from dayshift.running.spool import MARK, Ended, LaunchFailed, Spool, carriers
+from dayshift.sandboxing.sandbox import Sandbox
 from tests import day_examples
 from tests.house import NINE
 from tests.scenes import Alone

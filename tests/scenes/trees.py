@@ -3,13 +3,16 @@
 import subprocess
 from dataclasses import replace
 
-from dayshift import attachments, disposal, files, git, quarantine, records, workspace
+from dayshift import files, records
 from dayshift.home import Home
+from dayshift.mailbox import attachments
 from dayshift.model import Record
 from dayshift.records import from_json, to_json
+from dayshift.repository import git, quarantine, workspace
+from dayshift.repository.workspace import Workspace, head
 from dayshift.reviewing import acceptance, branch, undoing
 from dayshift.states import Cancelled
-from dayshift.workspace import Workspace, head
+from dayshift.tidying import disposal
 from tests.house import NINE
 from tests.scenes import Alone
 from tests.shop import Shop, line, shell, write

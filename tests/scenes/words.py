@@ -12,18 +12,19 @@ from typing import Any
 import apprise  # noqa: F401  # loaded here, it is in every process that plays
 import telegram.request  # noqa: F401
 
-from dayshift import decisions, inbox
 from dayshift.alerts import Alert, Kind
 from dayshift.clock import SystemClock
 from dayshift.conversation import Question
-from dayshift.courier import Channel
+from dayshift.deciding import decisions
 from dayshift.files import Unusable
 from dayshift.home import Home
+from dayshift.mailbox import inbox
+from dayshift.mailbox.questions import Mailbox
 from dayshift.model import Record
-from dayshift.outbox import Outbox
-from dayshift.program import Program
-from dayshift.push import Push
-from dayshift.questions import Mailbox
+from dayshift.notifying.courier import Channel
+from dayshift.notifying.outbox import Outbox
+from dayshift.notifying.program import Program
+from dayshift.notifying.push import Push
 from dayshift.states import Queued
 from herald import Herald
 from tests.bot_api import TOKEN, BotApi

@@ -1,0 +1,1 @@
+"""An agent's way to hosts: the tunnel, and the list that names, addresses and TLS hellos are held to."""

@@ -1,0 +1,1 @@
+"""Files that are exchanged with agents, commands and the person: questions, answers, requests, status."""

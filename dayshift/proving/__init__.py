@@ -1,0 +1,1 @@
+"""What is chosen and proven before a day may start."""

@@ -1,0 +1,1 @@
+"""What a week or a month was."""

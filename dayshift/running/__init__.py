@@ -1,0 +1,1 @@
+"""One run of an agent: its spool, what is heard of it, what it is told, how long it may take."""

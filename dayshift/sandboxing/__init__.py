@@ -1,0 +1,1 @@
+"""The walls round an agent: sandbox, system calls, tools it sees, programs that tell when they are called."""
