@@ -1,7 +1,6 @@
 """Thousands of answers and requests at once, watched or not: all are taken in, and nobody is kept waiting."""
 
 import asyncio
-import json
 import os
 import tempfile
 import time
@@ -13,14 +12,15 @@ import pytest
 
 from caretaker import Caretaker
 from counter import Counter
-from dayshift import files, inbox
+from dayshift import files
 from dayshift.clock import SystemClock
 from dayshift.conversation import Answer, Question
 from dayshift.events import Answered, Event
 from dayshift.home import Home
-from dayshift.letterbox import Letterbox
+from dayshift.mailbox import inbox
+from dayshift.mailbox.letterbox import Letterbox
+from dayshift.mailbox.questions import Mailbox
 from dayshift.model import Record
-from dayshift.questions import Mailbox
 from dayshift.states import Queued, Waiting
 from departure import Departure
 from handover import Handover
@@ -78,8 +78,8 @@ def turn(step: Callable[[], object]) -> float:
 
 
 def left(home: Home, number: int, content: object) -> None:
-    """A request as a command leaves it, but for the disk's time."""
-    (home.inbox / f"{number:06}.json").write_text(json.dumps(content))
+    """A request as a command leaves it, whole at once, but for the disk's time."""
+    files.write_json(home.inbox / f"{number:06}.json", content, durable=False)
 
 
 def test_a_burst_of_requests_is_taken_in_turn_by_turn_and_each_is_answered_once(home: Home) -> None:
@@ -182,7 +182,7 @@ async def test_a_queue_of_thousands_leaves_others_their_turn_and_ticks_do_not_pi
 
 UNWATCHED = """\
 import contextlib, sys
-from dayshift import watch
+from dayshift.mailbox import watch
 
 @contextlib.contextmanager
 def nobody_watches(folders, changed):

@@ -12,16 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, git, holders
+from dayshift import files
 from dayshift.checkup import allowances, clocks, disks, watching
 from dayshift.checkup.examination import Fixed, examined, fixed
 from dayshift.checkup.points import Point, Repair, Subject
 from dayshift.holder.bounds import Bounds
 from dayshift.home import Home
-from dayshift.settings import Settings
-from dayshift.spool import Spool
+from dayshift.inputs.settings import Settings
+from dayshift.repository import git
+from dayshift.running import holders
+from dayshift.running.spool import Spool
 from dayshift.states import Done, Running
 from metrics import Ledger
+from tests.acceptance.house import until
 from tests.command_line import NOON, add, daemon, everything, run
 
 NOW = datetime.now(UTC)
@@ -272,7 +275,8 @@ def test_a_run_that_nobody_knows_is_ended_and_only_that(home: Home, living: Spoo
         add(home, "task-2", Running(NOON, 4), runs=4)  # its record speaks of another run
         assert wrong(home) == ["runs"]
         assert [each.done for each in fix(home) if "end run 3" in each.what] == [True]
-        assert not living.alive and holders.of(living.folder) is None and stranger.poll() is None
+        assert not living.alive and stranger.poll() is None
+        until(lambda: holders.of(living.folder) is None, 10, "its holder goes on")
         stranger.kill()
 
 
