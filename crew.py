@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import Agent
-from dayshift import files
+from dayshift import locks
 from dayshift.deciding import decisions, visits
 from dayshift.events import RunEnded
 from dayshift.host import room
@@ -33,7 +33,7 @@ CANNOT_BEGIN = (
     workspace.Tampered,
     git.GitError,
     git.NotARepository,
-    files.Locked,
+    locks.Locked,
     OSError,
     sqlite3.Error,
 )

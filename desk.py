@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dayshift import files, limits, records
+from dayshift import files, limits, locks, records
 from dayshift.alerts import Alert, Kind, of_limit, of_room
 from dayshift.clock import Clock, rfc3339
 from dayshift.conversation import Question
@@ -175,7 +175,7 @@ class Desk:
 
     def waits(self, task_id: str) -> bool:
         """Whether somebody is there to be let into that task's session."""
-        return files.is_locked(self._home.visitor(task_id))
+        return locks.is_locked(self._home.visitor(task_id))
 
     def wrecked(self, task_id: str) -> None:
         """Tell the person that a task's record cannot be read; what still runs for it is ended."""

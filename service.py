@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from daemon import Daemon
-from dayshift import files, records
+from dayshift import files, locks, records
 from dayshift.clock import SystemClock, rfc3339
 from dayshift.failpoints import passing
 from dayshift.home import Home
@@ -26,11 +26,11 @@ LOCK_PATIENCE = 5.0  #: seconds; a command that does something in a daemon's pla
 
 @contextmanager
 def only_one(home: Home, rehearsal: bool) -> Iterator[Mapping[str, Any] | None]:
-    """Own the home for the block; files.Locked if another daemon does. Who owns it stands in daemon.json.
+    """Own the home for the block; locks.Locked if another daemon does. Who owns it stands in daemon.json.
 
     Yields what is left there of an earlier daemon, which then ended without a word.
     """
-    with files.lock(home.daemon_lock, patience=LOCK_PATIENCE):
+    with locks.lock(home.daemon_lock, patience=LOCK_PATIENCE):
         inbox.forget_stops(home)  # at once: from now on a stop is meant for this daemon
         earlier = files.read_json(home.daemon_facts)
         facts = {"pid": os.getpid(), "started_at": rfc3339(SystemClock().now()), "rehearsal": rehearsal}
@@ -54,7 +54,7 @@ def serve(
     announce: Callable[[str], None],
     owned: Callable[[], None] = lambda: None,
 ) -> int:
-    """Run the daemon in this process until the day is over; files.Locked if one owns the home. `owned` hears when this
+    """Run the daemon in this process until the day is over; locks.Locked if one owns the home. `owned` hears when this
     one does."""
     prepared.home.make_folders()
     home, rehearsal = prepared.home, prepared.rehearsal

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent import Agent
-from dayshift import files
+from dayshift import files, locks
 from dayshift.claude import claude_code
 from dayshift.events import Active, Opened
 from dayshift.evidence import Finding
@@ -58,7 +58,7 @@ class Visited(Agent):
 
     def _ended(self) -> Ended | None:
         ended = self.spool.ended()
-        if ended is None and not self.spool.started and not files.is_locked(self.around.home.visitor(self.record.id)):
+        if ended is None and not self.spool.started and not locks.is_locked(self.around.home.visitor(self.record.id)):
             self.spool.forestall()  # whoever waited has gone, and the session is never begun
         return ended
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from dayshift.files import private_folder, private_place
+from dayshift.locks import private_folder, private_place
 
 INSTALLATION = Path(__file__).resolve().parent.parent
 SHARED = Path(sys.prefix, "share", "dayshift")  #: where an installed package has its data files

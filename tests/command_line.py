@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from dayshift import files, records
+from dayshift import files, locks, records
 from dayshift.conversation import Question
 from dayshift.home import Home
 from dayshift.mailbox import inbox
@@ -94,7 +94,7 @@ def daemon(home: Home, reply: Reply | None = None, rehearsal: bool = False) -> I
     over = threading.Event()
 
     def serve() -> None:
-        with files.lock(home.daemon_lock):
+        with locks.lock(home.daemon_lock):
             files.write_json(
                 home.daemon_facts, {"pid": 4711, "started_at": "2026-11-20T09:00:00Z", "rehearsal": rehearsal}
             )

@@ -10,7 +10,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from dayshift import files
+from dayshift import locks
 from dayshift.claude import claude_code
 from dayshift.commands.attach import SUSPEND
 from dayshift.holder import USED
@@ -68,14 +68,14 @@ def test_an_unknown_task_is_wrong_input(home: Home) -> None:
 
 def test_the_wish_says_what_is_wanted_and_is_withdrawn_with_the_refusal_said(home: Home) -> None:
     def refuses(content: dict[str, Any]) -> tuple[list[str], bool]:
-        assert files.is_locked(home.visitor("task-1"))
+        assert locks.is_locked(home.visitor("task-1"))
         return ["task-1 is done"], False
 
     with daemon(home, refuses) as asked:
         code, said = ended(at_a_terminal(home, "task-1", "--keep"))
     assert (code, said.strip()) == (2, "task-1 is done")
     assert asked == [{"kind": "attach", "task": "task-1", "keep": True, "terminal": "xterm"}]
-    assert list(home.inbox.iterdir()) == [] and not files.is_locked(home.visitor("task-1"))
+    assert list(home.inbox.iterdir()) == [] and not locks.is_locked(home.visitor("task-1"))
 
 
 def test_only_one_is_let_in_and_another_hears_who_that_is(home: Home) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.commands.stop import gone
 from dayshift.home import Home
 from dayshift.mailbox import inbox
@@ -161,7 +161,7 @@ def test_a_daemon_that_does_not_answer_is_said_and_the_order_stays(home: Home) -
 def test_stop_returns_when_the_daemon_is_gone(home: Home, option: list[str], asked_for: list[dict[str, Any]]) -> None:
     with daemon(home, obeys) as asked:
         result = run(home, "stop", *option)
-        assert not files.is_locked(home.daemon_lock)
+        assert not locks.is_locked(home.daemon_lock)
     assert result.returncode == 0
     assert "pid 4711) has ended" in result.stdout
     assert asked == asked_for

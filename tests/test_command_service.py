@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.home import Home
 from dayshift.host import unit_file
 from tests.bygone import Said, asked
@@ -168,7 +168,7 @@ def test_a_daemon_that_was_started_by_hand_is_not_disturbed(login: Login) -> Non
     give_key(login)
     own = login.home / ".dayshift"
     own.mkdir()
-    with files.lock(own / "daemon.lock"):
+    with locks.lock(own / "daemon.lock"):
         files.write_json(own / "daemon.json", {"pid": os.getpid(), "started_at": None, "rehearsal": False})
         installed = login.run("install")
         assert f"a daemon runs here already (pid {os.getpid()})" in installed.stdout

@@ -1,13 +1,9 @@
-"""Files: replaced whole, published once, read without trusting who wrote them, locked as long as a process lives."""
+"""Files: replaced whole, published once, read without trusting who wrote them."""
 
 import gc
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -198,54 +194,3 @@ def test_a_tree_is_removed_without_what_its_links_lead_to(tmp_path: Path) -> Non
     (tmp_path / "tree" / "deep" / "link").symlink_to(tmp_path / "kept")
     files.remove_tree(tmp_path / "tree")
     assert (names(tmp_path), names(tmp_path / "kept")) == (["kept"], ["a"])
-
-
-# --- locks ------------------------------------------------------------------------------------------
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from dayshift import files
-with files.lock(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_a_lock_keeps_others_out_and_falls_with_its_process(tmp_path: Path) -> None:
-    path = tmp_path / "daemon.lock"
-    assert not files.is_locked(path)
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
-    )
-    with holder:
-        assert holder.stdout and holder.stdout.readline() == b"held\n"
-        assert files.is_locked(path)
-        with pytest.raises(files.Locked), files.lock(path):
-            pass
-        holder.send_signal(signal.SIGKILL)
-    assert not files.is_locked(path)
-    with files.lock(path):
-        assert files.is_locked(path)
-    assert not files.is_locked(path)
-
-
-def test_a_lock_is_waited_for_as_long_as_asked(tmp_path: Path) -> None:
-    path, began = tmp_path / "lock", time.monotonic()
-    with files.lock(path), pytest.raises(files.Locked), files.lock(path, patience=0.1):
-        pass
-    assert 0.1 <= time.monotonic() - began < 5
-
-    held = threading.Event()
-
-    def hold() -> None:
-        with files.lock(path):
-            held.set()
-            time.sleep(0.1)
-
-    other = threading.Thread(target=hold)
-    other.start()
-    held.wait()
-    with files.lock(path, patience=30):
-        pass
-    other.join()

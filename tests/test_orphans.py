@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, records
+from dayshift import files, locks, records
 from dayshift.home import Home
 from dayshift.repository import git
 from dayshift.repository.workspace import HALF_MADE, Workspace, head
@@ -145,7 +145,7 @@ def test_where_a_holder_lives_nothing_is_removed(home: Home) -> None:
     (home.sockets() / "task-1").mkdir()
     (seen,) = [each for each in found(home) if each.kind == "runs"]
     assert seen.removable
-    with files.lock(spool / "lock"):
+    with locks.lock(spool / "lock"):
         assert {each.kind: each.removable for each in found(home)} == {"runs": False, "workspace": False}
         with pytest.raises(Kept, match="an agent still works there"):
             orphans.remove(home, seen)  # it was found before the holder lived
@@ -157,7 +157,7 @@ def test_where_a_holder_lives_nothing_is_removed(home: Home) -> None:
 def test_while_a_daemon_runs_nothing_is_removed(home: Home) -> None:
     home.run("task-1", 1).mkdir(parents=True)
     (orphan,) = found(home)
-    with files.lock(home.daemon_lock), pytest.raises(Kept, match="while a daemon runs"):
+    with locks.lock(home.daemon_lock), pytest.raises(Kept, match="while a daemon runs"):
         orphans.remove(home, orphan)
     assert kinds(home) == ["runs"]
 

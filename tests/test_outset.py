@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files
+from dayshift import locks
 from dayshift.home import Home
 from dayshift.proving import outset
 from dayshift.repository import git
@@ -57,7 +57,7 @@ def test_one_start_is_under_way_at_a_time_and_says_who_it_is(home: Home) -> None
         found = outset.under_way(home)
         assert found is not None
         assert (found["pid"], found["started_at"], found["rehearsal"]) == (os.getpid(), "2026-11-20T12:00:00Z", True)
-        with pytest.raises(files.Locked), outset.begun(home, False, NOON):
+        with pytest.raises(locks.Locked), outset.begun(home, False, NOON):
             pass
         assert not outset.over(home, 0.1)
     assert outset.under_way(home) is None and outset.over(home)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files
+from dayshift import locks
 from dayshift.home import Home
 from dayshift.states import Done, Parked, ParkReason
 from dayshift.tidying import retention
@@ -58,7 +58,7 @@ def test_of_a_task_with_many_runs_the_last_are_kept_and_the_living(home: Home) -
     runs = RUNS_KEPT + 5
     for number in range(1, runs + 1):
         home.run("a", number).mkdir(parents=True)
-    with files.lock(home.run("a", 3) / "lock"):
+    with locks.lock(home.run("a", 3) / "lock"):
         retention.tidy(home, [record(Parked(NINE, ParkReason.stop), "a", runs=runs)], TODAY)
     left = sorted(int(each.name) for each in home.runs("a").iterdir())
     assert left == [3, *range(6, runs + 1)]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files, holder, records
+from dayshift import files, holder, locks, records
 from dayshift.cost import ledger_file, sqlite_file
 from dayshift.home import Home
 from dayshift.notifying.outbox import LAYOUT
@@ -117,7 +117,7 @@ def test_a_run_of_a_newer_protocol_is_not_touched(home: Home) -> None:
     run.mkdir(parents=True)
     start = {"protocol": holder.PROTOCOL + 1, "boot": processes_boot(), "offset": 0, "unheard of": True}
     files.write_json(run / "start.json", start)
-    with files.lock(run / "lock"):
+    with locks.lock(run / "lock"):
         before = sorted(run.iterdir())
         said = asked(home, "start", "--rehearse")
         assert said.returncode == 3

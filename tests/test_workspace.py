@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files
+from dayshift import locks
 from dayshift.evidence import DiffStat
 from dayshift.repository import git, workspace
 from dayshift.repository.audit import fingerprint
@@ -372,7 +372,7 @@ def test_a_tree_a_thousand_folders_deep_is_walked_kept_and_removed(place: Worksp
 
 
 def test_a_lock_held_on_the_git_directory_keeps_no_worktree_from_being_made(place: Workspace, tmp_path: Path) -> None:
-    with files.lock(place.project.common_dir):
+    with locks.lock(place.project.common_dir):
         other = Workspace(tmp_path / "agent_workspaces" / "task-9", place.project)
         other.make(workspace.head(place.project))
     assert other.ready

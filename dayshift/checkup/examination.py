@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dayshift import files, records
-from dayshift.checkup import allowances, clocks, disks, ledgers, leftovers, locks, torn_files, watching
+from dayshift import locks, records
+from dayshift.checkup import allowances, clocks, disks, ledgers, leftovers, owners, torn_files, watching
 from dayshift.checkup.points import Point, Repair, Subject
 from dayshift.home import Home
 from dayshift.inputs.settings import Settings
@@ -19,8 +19,8 @@ PATIENCE = 0.5  #: seconds; a command that asks whether a daemon runs holds its 
 def examined(home: Home, settings: Settings, project: Path | None, now: datetime) -> Iterator[Point]:
     """Every point of the home's state. Nothing is changed, so that a daemon may run meanwhile."""
     known, broken = records.load_all(home)
-    subject = Subject(home, settings, now, files.is_locked(home.daemon_lock), known, tuple(broken))
-    yield locks.daemon(subject)
+    subject = Subject(home, settings, now, locks.is_locked(home.daemon_lock), known, tuple(broken))
+    yield owners.daemon(subject)
     yield from ledgers.ledger(subject)
     yield from disks.disks(subject)
     yield from allowances.allowances(subject)
@@ -33,7 +33,7 @@ def _state(subject: Subject, project: Path | None) -> Iterator[Point]:
     yield from ledgers.rehearsed(subject)
     yield from ledgers.others(subject)
     yield from ledgers.logs(subject)
-    yield from locks.runs(subject)
+    yield from owners.runs(subject)
     yield from torn_files.torn(subject)
     yield from torn_files.statuses(subject)
     yield from torn_files.histories(subject)
@@ -64,9 +64,9 @@ def fixed(home: Home, points: Iterable[Point], pretend: bool) -> Iterator[Fixed]
 
 def _done(home: Home, repair: Repair) -> Fixed:
     try:
-        with files.lock(home.daemon_lock, PATIENCE) if repair.alone else nullcontext():
+        with locks.lock(home.daemon_lock, PATIENCE) if repair.alone else nullcontext():
             return Fixed(repair.what, True, repair.do() or "")
-    except files.Locked:
+    except locks.Locked:
         return Fixed(repair.what, False, "not while a daemon runs; `dayshift stop` it first")
     except Exception as error:  # whatever it was, the person hears of it, and the next repair is tried
         return Fixed(repair.what, False, f"{error}" or type(error).__name__)

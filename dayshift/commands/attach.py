@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dayshift import files
+from dayshift import locks
 from dayshift.commandline import BAD_ENVIRONMENT, OK, TASK_FAILED, Context, Failure
 from dayshift.commands.lookup import absence, daemon, task_status, withdraw
 from dayshift.failpoints import passing
@@ -50,12 +50,12 @@ def attach(context: Context, task: str, keep: bool) -> int:
     place = home.visitor(task)
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with files.lock(place):
+        with locks.lock(place):
             place.write_text(f"{os.ttyname(0)} (process {os.getpid()})")  # the same file: a new one would not be locked
             _be_let_in(home, task, keep)
             spool = Spool(home.run(task, int(task_status(home, task)["runs"])))
             status = _stay(spool)
-    except files.Locked:
+    except locks.Locked:
         raise Failure(f"{task} is attached already, on {place.read_text() or 'another terminal'}") from None
     if status == USED:
         raise Failure(f"{task}: the daemon has let go of the session meanwhile; attach once more", BAD_ENVIRONMENT)

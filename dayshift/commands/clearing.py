@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dayshift import files
+from dayshift import locks
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.commands.verdicts import by_daemon
 from dayshift.home import Home
@@ -38,12 +38,12 @@ def _by_daemon(home: Home, tasks: Sequence[Record], force: bool) -> Sequence[str
 def _here(home: Home, tasks: Sequence[Record]) -> Iterator[tuple[Record, Path | None]]:
     """Do as the daemon would, in its place: none can begin meanwhile."""
     try:
-        with files.lock(home.daemon_lock, patience=PATIENCE):
+        with locks.lock(home.daemon_lock, patience=PATIENCE):
             for record in tasks:
                 saved = clearance.save(home, record)
                 clearance.clear(home, record)
                 yield record, saved
-    except files.Locked:
+    except locks.Locked:
         raise Failure("a daemon started or ended just now; repeat the command", BAD_ENVIRONMENT) from None
     except Withheld as why:
         raise Failure(str(why)) from why

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.home import Home
 from dayshift.mailbox.inbox import REPLY_SUFFIX
@@ -22,7 +22,7 @@ REPLY_SECONDS = 5.0  #: how long a command waits for the daemon's word
 
 def daemon(home: Home) -> dict[str, Any] | None:
     """Who the daemon of this home is (pid, started_at, rehearsal), or None if none runs."""
-    if not files.is_locked(home.daemon_lock):
+    if not locks.is_locked(home.daemon_lock):
         return None
     return {"pid": None, "started_at": None, "rehearsal": None, **files.read_facts(home.daemon_facts)}
 

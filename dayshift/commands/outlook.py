@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from dayshift import files, records
+from dayshift import files, locks, records
 from dayshift.clock import Clock, day_of
 from dayshift.commandline import BAD_INPUT, Context, Failure
 from dayshift.cost.budgets import elsewhere
@@ -43,7 +43,7 @@ def day_cap(home: Home, settings: Settings, day: date, rehearsal: bool) -> Pico:
     daily = from_usd(settings.budget.daily_usd)
     kept = files.read_facts(home.day_facts(rehearsal)).get("day")
     facts: dict[str, Any] = kept if isinstance(kept, dict) else {}
-    runs = facts.get("date") == str(day) or files.is_locked(home.daemon_lock)
+    runs = facts.get("date") == str(day) or locks.is_locked(home.daemon_lock)
     cap = facts.get("max_cost") if runs else None
     return min(daily, cap) if isinstance(cap, int) else daily
 

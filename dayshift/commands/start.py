@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from dayshift import files, records
+from dayshift import files, locks, records
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands import live, upfront
@@ -75,7 +75,7 @@ def start(context: Context, file: Path | None, rehearse: bool, once: bool, detac
     upfront.hear_every_end_as_ctrl_c()
     try:
         code = _run(context, prepared, day, once or (owed and not stay))
-    except files.Locked as error:  # another start was quicker
+    except locks.Locked as error:  # another start was quicker
         if (served := _served(context, day, rehearse)) is not None:
             return served
         raise Failure("another daemon was quicker, and has ended since; start again", BAD_ENVIRONMENT) from error
@@ -127,7 +127,7 @@ def _tell_what_agents_will_not_see(day: Day | None) -> None:
 def _owner(home: Home) -> dict[str, Any] | None:
     """Who the daemon that runs is, None if none does; one that began this moment has not written it down yet."""
     deadline = time.monotonic() + OWNER_SECONDS
-    while files.is_locked(home.daemon_lock):
+    while locks.is_locked(home.daemon_lock):
         facts = files.read_json(home.daemon_facts)
         if isinstance(facts, dict) and "rehearsal" in facts:
             return facts

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dayshift import files
+from dayshift import locks
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, Failure
 from dayshift.commands.lookup import daemon, task_record, withdraw
 from dayshift.home import Home
@@ -48,9 +48,9 @@ def _here(home: Home, asked: Mapping[str, Any]) -> Answer:
     """Do as the daemon would, in its place."""
     ids = enactment.tasks(asked)
     try:
-        with files.lock(home.daemon_lock, patience=PATIENCE):
+        with locks.lock(home.daemon_lock, patience=PATIENCE):
             return True, _done(home, [task_record(home, each) for each in ids], asked)
-    except files.Locked:
+    except locks.Locked:
         raise Failure("a daemon started or ended just now; repeat the command", BAD_ENVIRONMENT) from None
     except Refused as refused:
         return False, refused.lines

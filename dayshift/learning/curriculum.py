@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.failpoints import passing
 from dayshift.home import Home
 from dayshift.learning import lesson_edits, lesson_file, patterns, proposals
@@ -157,9 +157,9 @@ def _known(wishes: Wishes) -> Collection[str]:
 def _alone(home: Home) -> Iterator[None]:
     home.learning.mkdir(parents=True, exist_ok=True)
     try:
-        with files.lock(home.learning, PATIENCE):
+        with locks.lock(home.learning, PATIENCE):
             yield
-    except files.Locked:
+    except locks.Locked:
         raise Undecidable("another command is deciding about lessons; try again when it has ended") from None
 
 

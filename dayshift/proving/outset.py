@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.clock import rfc3339
 from dayshift.home import Home
 
@@ -22,12 +22,12 @@ LOOK_SECONDS = 0.05
 
 @contextmanager
 def begun(home: Home, rehearsal: bool, now: datetime) -> Iterator[None]:
-    """Be the start under way for the block; files.Locked if another one is. A proof that fails leaves nothing here."""
+    """Be the start under way for the block; locks.Locked if another one is. A proof that fails leaves nothing here."""
     from dayshift.holder.processes import boot_id, start_time  # not on the way of `status`, which must answer at once
 
     pid = os.getpid()
     facts = {"pid": pid, "started_at": rfc3339(now), "rehearsal": rehearsal, "boot": boot_id(), "born": start_time(pid)}
-    with _made(home.own), files.lock(home.outset, PATIENCE):
+    with _made(home.own), locks.lock(home.outset, PATIENCE):
         try:
             home.outset.write_text(json.dumps(facts))  # the same file: a new one would not be locked
             yield
@@ -50,7 +50,7 @@ def _made(folder: Path) -> Iterator[None]:
 
 def under_way(home: Home) -> dict[str, Any] | None:
     """Who proves the machine at this moment (pid, started_at, rehearsal), or None if no start is under way."""
-    if not files.is_locked(home.outset):
+    if not locks.is_locked(home.outset):
         return None
     return {"pid": None, "started_at": None, "rehearsal": None, **files.read_facts(home.outset)}
 
@@ -58,7 +58,7 @@ def under_way(home: Home) -> dict[str, Any] | None:
 def over(home: Home, seconds: float | None = None) -> bool:
     """Wait until no start is under way, at most so long; whether that is so."""
     began = time.monotonic()
-    while files.is_locked(home.outset):
+    while locks.is_locked(home.outset):
         if seconds is not None and time.monotonic() - began > seconds:
             return False
         time.sleep(LOOK_SECONDS)

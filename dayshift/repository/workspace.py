@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.evidence import DiffStat
 from dayshift.failpoints import passing
 from dayshift.repository import objects
@@ -137,11 +137,11 @@ class Workspace:
         """
         name = hashlib.sha256(bytes(self.project.common_dir)).hexdigest()[:16]
         # Not a lock on the git directory itself: an agent sees that, and could hold it for ever.
-        path = files.private_folder("dayshift-locks") / name
+        path = locks.private_folder("dayshift-locks") / name
         try:
-            with files.lock(path, patience=WORKTREE_PATIENCE) as held:
+            with locks.lock(path, patience=WORKTREE_PATIENCE) as held:
                 yield held
-        except files.Locked as error:
+        except locks.Locked as error:
             raise Busy(
                 f"somebody has been making or removing a worktree of {self.project.work_tree} for "
                 f"{WORKTREE_PATIENCE:.0f} s, perhaps a git that a daemon left when it was killed; "

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.repository.git import Repository
 from dayshift.reviewing import footing, landing, takeover
 from dayshift.reviewing.landing import Change, Disturbed
@@ -45,9 +45,9 @@ def alone(project: Repository, task_id: str) -> Iterator[None]:
     """One at a time brings something into that repository's tree, or onto a branch of it; Refused if none ends."""
     name = hashlib.sha256(bytes(project.common_dir)).hexdigest()[:16]
     try:
-        with files.lock(files.private_folder("dayshift-locks") / f"{name}-accept", patience=PATIENCE):
+        with locks.lock(locks.private_folder("dayshift-locks") / f"{name}-accept", patience=PATIENCE):
             yield
-    except files.Locked:
+    except locks.Locked:
         raise Refused(f"{task_id}: another accept in {project.work_tree} does not end; try again later") from None
 
 

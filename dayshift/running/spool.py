@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from dayshift import files, holder
+from dayshift import files, holder, locks
 from dayshift.failpoints import passing
 from dayshift.holder import processes, seal
 from dayshift.holder.bounds import Bounds
@@ -88,7 +88,7 @@ class Spool:
     @property
     def alive(self) -> bool:
         """Whether a holder owns the run now."""
-        return files.is_locked(self.folder / "lock")
+        return locks.is_locked(self.folder / "lock")
 
     @property
     def started(self) -> bool:
@@ -105,13 +105,13 @@ class Spool:
         """Make sure a run that was not begun never will be; False if it was begun."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with files.lock(self.folder / "lock"):
+            with locks.lock(self.folder / "lock"):
                 if self.started:
                     return False
                 files.write_sealed(self.folder / "exit.json", {"code": None, "how": "never begun"})
                 passing("run.forestalled")
                 return True
-        except files.Locked:
+        except locks.Locked:
             return False
 
     @property

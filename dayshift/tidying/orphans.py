@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.home import Home
 from dayshift.model import TASK_ID
 from dayshift.repository.git import GitError, NotARepository, Repository, find
@@ -74,11 +74,11 @@ def remove(home: Home, orphan: Orphan) -> Path | None:
     if not orphan.removable:
         raise Kept(f"{orphan.place} stays: {orphan.why}")
     try:
-        with files.lock(home.daemon_lock, patience=PATIENCE):  # a daemon knows tasks by heart, and may make new ones
+        with locks.lock(home.daemon_lock, patience=PATIENCE):  # a daemon knows tasks by heart, and may make new ones
             if orphan.task_id in _known(home):
                 return None
             return _removed(home, orphan)
-    except files.Locked:
+    except locks.Locked:
         raise Kept(f"{orphan.place} stays while a daemon runs; `dayshift stop` ends it") from None
     except (GitError, NotARepository, disposal.Unsaved, OSError) as error:
         raise Kept(f"{orphan.place} was not removed: {error}") from error
@@ -161,7 +161,7 @@ def _files(home: Home) -> Iterator[Orphan]:
         *(("status", each) for each in _named(home.status, "*.json")),
         *(("log", each) for each in _named(home.logs, "*.jsonl")),
         *(("log", each) for each in _named(home.logs, "*.log") if _begins(each[1], LOG_LINE)),
-        *(("visit", each) for each in _named(home.own / "visits") if not files.is_locked(each[1])),
+        *(("visit", each) for each in _named(home.own / "visits") if not locks.is_locked(each[1])),
     ):
         yield Orphan(kind, str(path), UNKNOWN, True, task_id)
     for task_id, path in _named(home.questions, "*.md"):
@@ -185,7 +185,7 @@ def _begins(path: Path, pattern: re.Pattern[bytes]) -> bool:
 
 def _sockets(home: Home) -> Iterator[Orphan]:
     """Sockets that nobody serves and no living agent has in its sandbox."""
-    served = _known(home) if files.is_locked(home.daemon_lock) else set()
+    served = _known(home) if locks.is_locked(home.daemon_lock) else set()
     for task_id, folder in _named(home.sockets_place):
         if task_id not in served and not _lives(home, task_id):
             yield Orphan("sockets", str(folder), "no agent has it in its sandbox")

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.home import Home
 from dayshift.running.spool import MARK
 from metrics import Ledger
@@ -210,7 +210,7 @@ class House:
 
     def locks_held(self) -> list[Path]:
         places = (self.home.daemon_lock, *self.home.own.glob("runs/*/*/lock"))
-        return [place for place in places if files.is_locked(place)]
+        return [place for place in places if locks.is_locked(place)]
 
     def tear_down(self) -> None:
         """End what this house started and take its socket folder away."""

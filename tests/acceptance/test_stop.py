@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files
+from dayshift import files, locks
 from tests.bot_api import BotApi
 
 from .house import Daemon, House, left_behind, until
@@ -57,7 +57,7 @@ def silent_host() -> Iterator[str]:
 def nobody_makes_worktrees(house: House) -> Iterator[None]:
     """Whoever prepares a worktree meanwhile waits, in a thread that cannot be called off."""
     name = sha256(bytes(house.project / ".git")).hexdigest()[:16]
-    with files.lock(files.private_folder("dayshift-locks") / name, patience=30):
+    with locks.lock(locks.private_folder("dayshift-locks") / name, patience=30):
         yield
 
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 import yaml
 
-from dayshift import files
+from dayshift import locks
 from dayshift.commands.lookup import daemon
 from dayshift.home import Home
 from dayshift.mailbox.status import read_all
@@ -116,7 +116,7 @@ def person(tmp_path: Path, project: git.Repository) -> Iterator[Person]:
 
 
 def _is_free(lock: Path) -> bool:
-    return not files.is_locked(lock)
+    return not locks.is_locked(lock)
 
 
 def _end(pid: int | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift import files
+from dayshift import locks
 from tests.person.conftest import Person
 
 INPUT, ENVIRONMENT = 2, 3
@@ -223,7 +223,7 @@ def test_nothing_is_handed_over_to_a_daemon_nobody_knows(person: Person) -> None
     """A rehearsal handed to a real day would cost real money, so who cannot be told is asked for nothing."""
     person.home.make_folders()
     day = person.day(ONE)
-    with files.lock(person.home.daemon_lock):
+    with locks.lock(person.home.daemon_lock):
         person.home.daemon_facts.write_bytes(b'{"pid": 47')
         for mode in ((), ("--rehearse",)):
             refused(person, ENVIRONMENT, "daemon.json", "dayshift stop", day=day, start=mode)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from dayshift import files
+from dayshift import locks
 from dayshift.commands.lookup import daemon
 from dayshift.home import OWN_LOGS
 from tests.person.conftest import Model, Person, wait_for
@@ -129,7 +129,7 @@ def test_a_second_ctrl_c_does_not_wait_and_the_next_start_takes_up_what_went_on(
         read_to_the_end(terminal)
         assert time.monotonic() - began < STOP_SECONDS / 3
     assert terminal.exitstatus == OK
-    assert files.is_locked(person.home.run("one", 1) / "lock")  # the agent still holds on
+    assert locks.is_locked(person.home.run("one", 1) / "lock")  # the agent still holds on
     assert daemon(person.home) is None
 
     model.play(BEGIN, END)
@@ -349,7 +349,7 @@ def test_what_a_killed_daemon_left_torn_keeps_nobody_from_going_on(person: Perso
     facts = daemon(person.home)
     assert facts is not None
     os.kill(facts["pid"], signal.SIGKILL)
-    wait_for(lambda: not files.is_locked(person.home.daemon_lock), "the daemon to be gone")
+    wait_for(lambda: not locks.is_locked(person.home.daemon_lock), "the daemon to be gone")
     person.home.daemon_facts.write_bytes(b'{"pid": 47')  # as a power cut leaves it
     assert person.run("status").stdout.startswith("daemon: not running")
     assert "taken up at the next start" in person.run("answer", "one", "fifty").stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from dayshift import failpoints, files
+from dayshift import failpoints, locks
 from dayshift.commandline import Context
 from dayshift.commands import attach, start
 from dayshift.holder.bounds import Bounds, Watch
@@ -178,7 +178,7 @@ class Detached(Alone):
 
     def _runs(self, seconds: float) -> bool:
         until = time.monotonic() + seconds
-        while not (running := files.is_locked(self.home.daemon_lock)) and time.monotonic() < until:
+        while not (running := locks.is_locked(self.home.daemon_lock)) and time.monotonic() < until:
             time.sleep(0.02)
         return running
 

@@ -5,14 +5,14 @@ import sys
 import time
 from pathlib import Path
 
-from dayshift import files
+from dayshift import files, locks
 from dayshift.home import Home
 
 SECONDS = 30.0
 
 if __name__ == "__main__":
     home = Home(Path(sys.argv[1]))
-    with files.lock(home.daemon_lock):
+    with locks.lock(home.daemon_lock):
         with (home.root / "lives").open("a") as lives:
             lives.write(f"{os.getpid()}\n")
         files.write_json(home.daemon_facts, {"pid": os.getpid()})
