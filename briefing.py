@@ -5,7 +5,7 @@ from dayshift.home import Home
 from dayshift.inputs.documents import BadDocument
 from dayshift.learning import teaching
 from dayshift.model import Record
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git
 from dayshift.repository.outfit import SetupFailed
 from dayshift.running import guidance, instructions
 from tutor import Tutor
@@ -37,7 +37,7 @@ def _late(tutor: Tutor, record: Record) -> str:
 
 def _whole(home: Home, tutor: Tutor, record: Record, project: git.Repository, base: str) -> str:
     """The instructions; the lessons in them are taken down once they could be filled in."""
-    context = {path: workspace.read_at(project, base, path) for path in record.task.context_files}
+    context = {path: commits.read_at(project, base, path) for path in record.task.context_files}
     places, parts = instructions.Places(home.workspace(record.id)), instructions.read_documents(home)
     lessons = tutor.lessons_for(record)
     told = teaching.rendered(lessons)

@@ -15,7 +15,7 @@ from dayshift.events import RunEnded
 from dayshift.host import room
 from dayshift.logbook import chronicle
 from dayshift.model import Exit, Record
-from dayshift.repository import git, quarantine, workspace
+from dayshift.repository import commits, git, quarantine, workspace
 from dayshift.repository.outfit import SetupFailed
 from dayshift.running import holders
 from dayshift.running.spool import Spool
@@ -29,7 +29,8 @@ Compose = Callable[[Record, git.Repository, str, bool], str]
 
 CANNOT_BEGIN = (
     SetupFailed,
-    workspace.Conflict,
+    commits.Conflict,
+    workspace.Taken,
     workspace.Tampered,
     git.GitError,
     git.NotARepository,
@@ -219,4 +220,4 @@ class Crew:
     @staticmethod
     def _base(agent: Agent, starts_from: Sequence[tuple[str, str]]) -> str:
         project = agent.workspace.project
-        return workspace.joined(project, starts_from) if starts_from else workspace.head(project)
+        return commits.joined(project, starts_from) if starts_from else commits.head(project)

@@ -26,7 +26,7 @@ from dayshift.mailbox.status import TaskSpend, read_plan, status_facts
 from dayshift.markdown import clean
 from dayshift.model import Day, Record
 from dayshift.money import shown, to_usd
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git
 from dayshift.running import wrecks
 from dayshift.states import Queued
 
@@ -45,7 +45,7 @@ def keep_plan(home: Home, windows: Iterable[PlanWindow], now: datetime) -> None:
 
 
 def _dirty(day: Day) -> bool:
-    return bool(workspace.dirty_paths(git.find(Path(day.project))))
+    return bool(commits.dirty_paths(git.find(Path(day.project))))
 
 
 class Desk:

@@ -31,7 +31,7 @@ from dayshift.inputs.settings import Budget, Settings
 from dayshift.mailbox import inbox, questions
 from dayshift.model import Day, Record, Task
 from dayshift.proving.preparation import Preparation
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git
 from dayshift.sandboxing import toolchain
 from dayshift.states import Done, Waiting
 from orchestrator import Orchestrator
@@ -58,7 +58,7 @@ class Week:
             tools=toolchain.detect("/usr/bin:/bin", folder), credential={"x-api-key": "none"}, upstream=upstream,
             provider="stand-in", subscription=False, environment={"HOME": str(folder)}, rehearsal=False,
         )  # fmt: skip
-        base = workspace.head(git.find(self.project))
+        base = commits.head(git.find(self.project))
         home, leaked = self.home, list[bytes]() if leak else None
 
         class Staffed(Daemon):

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from dayshift.claude import claude_binary
 from dayshift.rehearsing.rehearsal import Rehearsal
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git, workspace
 from tests import forked
 
 SECRET = ("DAYSHIFT_", "ANTHROPIC_", "CLAUDE_", "TELEGRAM_", "DISCORD_", "GIT_")
@@ -95,7 +95,7 @@ def project(tmp_path: Path) -> git.Repository:
 def place(project: git.Repository, tmp_path: Path) -> workspace.Workspace:
     """An agent's workspace, made from the project's HEAD."""
     made = workspace.Workspace(tmp_path / "agent_workspaces" / "task-1", project)
-    made.make(workspace.head(project))
+    made.make(commits.head(project))
     return made
 
 

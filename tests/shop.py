@@ -15,7 +15,8 @@ from dayshift import files
 from dayshift.home import Home
 from dayshift.model import Record
 from dayshift.repository import git
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.commits import head
+from dayshift.repository.workspace import Workspace
 from dayshift.reviewing import acceptance
 from dayshift.reviewing.passage import Refused
 from dayshift.states import Done

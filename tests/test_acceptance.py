@@ -9,7 +9,7 @@ import pytest
 
 from dayshift.home import Home
 from dayshift.repository import git
-from dayshift.repository.workspace import head
+from dayshift.repository.commits import head
 from dayshift.reviewing import acceptance, review
 from dayshift.reviewing.passage import Refused
 from dayshift.states import Cancelled, Done, Failed, Halted, Running

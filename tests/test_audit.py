@@ -22,7 +22,8 @@ from dayshift.repository.audit import (
     findings,
     fingerprint,
 )
-from dayshift.repository.workspace import Conflict, Workspace, head, joined
+from dayshift.repository.commits import Conflict, head, joined
+from dayshift.repository.workspace import Workspace
 from tests.conftest import WHO
 
 # What a person, or an agent without a sandbox, can do in the repository, and the aspect it shows in.

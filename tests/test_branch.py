@@ -12,8 +12,9 @@ from dayshift.evidence import Check, Who
 from dayshift.home import Home
 from dayshift.model import Record
 from dayshift.repository import audit, daybook, git, made_refs, objects
+from dayshift.repository.commits import head
 from dayshift.repository.vigil import Vigil
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.workspace import Workspace
 from dayshift.reviewing import acceptance, branch
 from dayshift.reviewing.passage import Refused
 from dayshift.reviewing.receipt import Receipt

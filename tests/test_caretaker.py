@@ -11,7 +11,8 @@ from dayshift import records
 from dayshift.home import Home
 from dayshift.model import Record
 from dayshift.repository import git
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.commits import head
+from dayshift.repository.workspace import Workspace
 from dayshift.states import Done, State
 from dayshift.tidying import clearance, retention
 from tests.house import NINE, TODAY, House, hands_in, queued, record, says, task

@@ -12,8 +12,9 @@ import pytest
 from dayshift.alerts import which
 from dayshift.mailbox import inbox
 from dayshift.mailbox.questions import Mailbox
+from dayshift.repository.commits import head
 from dayshift.repository.git import Repository
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.workspace import Workspace
 from dayshift.states import Cancelled, Done
 from tests.bot_api import BAD_GATEWAY, BotApi, flood
 from tests.correspondence import BEGAN, ME, Correspondence, home

@@ -18,7 +18,8 @@ from dayshift.guard.examples import check_examples
 from dayshift.guard.policy import Policy
 from dayshift.guard.policy_file import load_policy
 from dayshift.inputs import dayfile, dayfile_shape, documents
-from dayshift.inputs.settings import Settings, variables
+from dayshift.inputs.settings import Settings
+from dayshift.inputs.settings_sources import variables
 from dayshift.records import STATES
 from dayshift.rehearsing import written_turns
 from dayshift.rehearsing.written_turns import parse_turns

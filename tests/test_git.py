@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git
 from dayshift.repository.audit import fingerprint
+from dayshift.repository.commits import dirty_paths, head, holds, joined, read_at
 from dayshift.repository.git import COMMANDS, GitError, Repository
 from dayshift.repository.steering import changed
-from dayshift.repository.workspace import Workspace, dirty_paths, head, holds, joined, read_at
+from dayshift.repository.workspace import Workspace
 from dayshift.reviewing.takeover import prepared
 from tests.conftest import WHO
 
@@ -272,7 +273,7 @@ def test_a_replaced_object_hides_nothing(project: Repository) -> None:
 def test_a_clash_under_a_driver_is_still_a_clash(lay: Callable[..., Repository]) -> None:
     project = lay(TRAPS["merge driver"].settings)
     did(project.work_tree, "git checkout -q -b three one~1; sed -i 1s/^/three/ README.md; git commit -qam three")
-    with pytest.raises(workspace.Conflict, match=r"README\.md"):
+    with pytest.raises(commits.Conflict, match=r"README\.md"):
         joined(project, [(each, project.text("rev-parse", each)) for each in ("one", "three")])
 
 

@@ -18,7 +18,8 @@ from dayshift.proxy import bodies
 from dayshift.proxy.exchange import Upstream
 from dayshift.proxy.gateway import Gateway
 from dayshift.repository import git, plugs, verification
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.commits import head
+from dayshift.repository.workspace import Workspace
 from dayshift.states import Parked, ParkReason, Queued
 from tests.house import HOUR, NINE, record, task
 

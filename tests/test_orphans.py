@@ -11,7 +11,8 @@ import pytest
 from dayshift import files, locks, records
 from dayshift.home import Home
 from dayshift.repository import git
-from dayshift.repository.workspace import HALF_MADE, Workspace, head
+from dayshift.repository.commits import head
+from dayshift.repository.workspace import HALF_MADE, Workspace
 from dayshift.states import Done, Parked, ParkReason
 from dayshift.tidying import orphans
 from dayshift.tidying.orphans import Kept, Orphan

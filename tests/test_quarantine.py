@@ -10,7 +10,7 @@ from dayshift.evidence import Change, Finding, Who
 from dayshift.home import Home
 from dayshift.model import Record
 from dayshift.records import from_json, to_json
-from dayshift.repository import daybook, quarantine, workspace
+from dayshift.repository import commits, daybook, quarantine, workspace
 from dayshift.repository.audit import Fingerprint, fingerprint
 from dayshift.states import Done, Halted, Queued, Running, Verifying
 from dayshift.tidying import disposal
@@ -99,14 +99,14 @@ def test_dependents_start_from_none_of_it() -> None:
 def test_it_is_set_aside_once_and_a_fresh_one_stands_in_its_place(place: workspace.Workspace) -> None:
     home = Home(place.folder.parent.parent)
     (place.repo / "evidence").write_text("x")
-    place.keep(workspace.head(place.project), "work")
+    place.keep(commits.head(place.project), "work")
     quarantine.set_aside(home, place, 1)
     aside = home.quarantine("task-1", 1)
     assert (aside / "repo" / "evidence").read_text() == "x"
     assert (aside / "changes.patch").exists()
     assert not (aside / "repo" / ".git").exists() and (aside / "repo" / quarantine.DEFUSED).is_file()
     assert place.project.text("for-each-ref", "refs/dayshift/") == ""
-    place.make(workspace.head(place.project))
+    place.make(commits.head(place.project))
     assert not (place.repo / "evidence").exists()
     quarantine.set_aside(home, place, 1)  # a daemon that died in between asks again
     assert place.ready and home.quarantines("task-1") == [aside]
@@ -123,13 +123,13 @@ def test_what_an_agent_put_in_the_git_files_place_is_obeyed_by_no_git(place: wor
 def test_cleaning_takes_purpose_and_then_takes_all(place: workspace.Workspace) -> None:
     home = Home(place.folder.parent.parent)
     home.make_folders()
-    left = halted(task=task("task-1"), review="accepted", base=workspace.head(place.project))
+    left = halted(task=task("task-1"), review="accepted", base=commits.head(place.project))
     left = replace(left, project=str(place.project.work_tree))
     why = hindrance(left, {"task-1": left}, force=False)
     assert why and "is in quarantine" in why and "--force" in why
     assert hindrance(left, {"task-1": left}, force=True) is None
     (place.repo / "new").write_text("x\n")
-    left = replace(left, commit=place.keep(workspace.head(place.project), "work"))
+    left = replace(left, commit=place.keep(commits.head(place.project), "work"))
     saved = disposal.salvage(home, left)
     assert saved and saved.name == f"task-1-{left.day}-quarantined.patch"
     (home.quarantine("task-1", 1)).mkdir(parents=True)
@@ -170,7 +170,7 @@ def closed(home: Home, place: workspace.Workspace, fenced: bool = True, **facts:
 
 def test_a_day_in_which_only_the_supervisor_worked_is_unchanged(opened: Home, place: workspace.Workspace) -> None:
     (place.repo / "new").write_text("x")
-    place.keep(workspace.head(place.project), "work")
+    place.keep(commits.head(place.project), "work")
     place.remove()
     assert closed(opened, place) == ()
 

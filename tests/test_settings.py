@@ -10,7 +10,8 @@ import yaml
 from dayshift.home import INSTALLATION, Home
 from dayshift.inputs import document_shape, document_yaml, documents
 from dayshift.inputs.documents import BadDocument
-from dayshift.inputs.settings import Settings, load_settings, variables
+from dayshift.inputs.settings import Settings
+from dayshift.inputs.settings_sources import load_settings, variables
 
 
 @pytest.fixture

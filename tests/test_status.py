@@ -14,16 +14,8 @@ from dayshift.attempts import Blocked
 from dayshift.conversation import Question
 from dayshift.files import write_json
 from dayshift.home import Home
-from dayshift.mailbox.status import (
-    COLUMNS,
-    TaskSpend,
-    as_lines,
-    plan_line,
-    read_all,
-    read_plan,
-    status_facts,
-    table_rows,
-)
+from dayshift.mailbox.status import TaskSpend, read_all, read_plan, status_facts
+from dayshift.mailbox.status_table import COLUMNS, as_lines, plan_line, table_rows
 from dayshift.model import Record, Task, Tokens
 from dayshift.money import from_usd
 from dayshift.states import (

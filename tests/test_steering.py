@@ -7,8 +7,9 @@ import pytest
 
 from dayshift.evidence import Steering
 from dayshift.repository import steering
+from dayshift.repository.commits import head
 from dayshift.repository.steering import AGENTS, BUILDS, EDITORS, HOOKS, INSTALLS, READS, steers
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.workspace import Workspace
 
 STEERS = {
     "CLAUDE.md": AGENTS, "docs/claude.md": AGENTS, "CLAUDE.local.md": AGENTS, "AGENTS.md": AGENTS, "GEMINI.md": AGENTS,

@@ -15,7 +15,8 @@ from dayshift.mailbox.status import TaskSpend, status_facts
 from dayshift.model import Record, Tokens, Usage
 from dayshift.money import PICO_PER_USD
 from dayshift.repository import git
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.commits import head
+from dayshift.repository.workspace import Workspace
 from dayshift.states import Done, Queued, Running, Waiting
 from dayshift.telegram.markup import html, plain
 from dayshift.telegram.readings import Readings

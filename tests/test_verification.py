@@ -12,7 +12,8 @@ import pytest
 from dayshift.evidence import Check
 from dayshift.holder.bounds import Bounds, Watch
 from dayshift.repository import verification
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.commits import head
+from dayshift.repository.workspace import Workspace
 from dayshift.sandboxing.sandbox import Sandbox
 from tests.house import task
 

@@ -15,10 +15,11 @@ import pytest
 
 from dayshift import locks
 from dayshift.evidence import DiffStat
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git, workspace
 from dayshift.repository.audit import fingerprint
+from dayshift.repository.commits import Conflict, dirty_paths, head, joined
 from dayshift.repository.git import GitError, NotARepository, Repository
-from dayshift.repository.workspace import HALF_MADE, Conflict, Tampered, Workspace, dirty_paths, head, joined
+from dayshift.repository.workspace import HALF_MADE, Taken, Tampered, Workspace
 
 
 def run(folder: Path, *words: str) -> str:
@@ -319,7 +320,7 @@ def test_changes_far_apart_in_one_file_are_joined(place: Workspace) -> None:
     top = kept(other(place, "task-a"), src_orders="TOP = 1\nORDERS = []\n\n\ndef page():\n    return ORDERS\n")
     end = kept(other(place, "task-b"), src_orders="ORDERS = []\n\n\ndef page():\n    return ORDERS[:9]\n")
     result = joined(place.project, [("task-a", top), ("task-b", end)])
-    text = workspace.read_at(place.project, result, "src/orders.py")
+    text = commits.read_at(place.project, result, "src/orders.py")
     assert (text.count("TOP = 1"), text.count("[:9]")) == (1, 1)
 
 
@@ -353,10 +354,10 @@ def test_a_renamed_file_is_missed_under_both_names(project: Repository) -> None:
 
 
 def test_files_are_read_at_a_commit(project: Repository) -> None:
-    assert workspace.read_at(project, "HEAD~1", "src/orders.py") == "ORDERS = []\n"
-    assert workspace.read_at(project, "HEAD", "src/orders.py", limit=6) == "ORDERS"
+    assert commits.read_at(project, "HEAD~1", "src/orders.py") == "ORDERS = []\n"
+    assert commits.read_at(project, "HEAD", "src/orders.py", limit=6) == "ORDERS"
     with pytest.raises(GitError, match="nothing"):
-        workspace.read_at(project, "HEAD", "nothing")
+        commits.read_at(project, "HEAD", "nothing")
 
 
 # --- what an agent builds to stop the supervisor ------------------------------------------------------
@@ -366,7 +367,7 @@ def test_a_tree_a_thousand_folders_deep_is_walked_kept_and_removed(place: Worksp
     script = "for n in $(seq 1500); do mkdir d && cd d || exit 1; done; echo x > deepest"
     subprocess.run(["sh", "-c", script], cwd=place.repo, check=True)
     assert workspace.nested_repositories(place.repo) == []
-    place.keep(workspace.head(place.project), "deep")
+    place.keep(commits.head(place.project), "deep")
     place.remove()
     assert not place.folder.exists()
 
@@ -374,7 +375,7 @@ def test_a_tree_a_thousand_folders_deep_is_walked_kept_and_removed(place: Worksp
 def test_a_lock_held_on_the_git_directory_keeps_no_worktree_from_being_made(place: Workspace, tmp_path: Path) -> None:
     with locks.lock(place.project.common_dir):
         other = Workspace(tmp_path / "agent_workspaces" / "task-9", place.project)
-        other.make(workspace.head(place.project))
+        other.make(commits.head(place.project))
     assert other.ready
 
 
@@ -388,8 +389,8 @@ def test_a_path_of_the_project_has_a_place_in_the_worktree_unless_a_link_leads_a
 
 def test_two_homes_do_not_take_each_others_worktree_of_one_name(place: Workspace, tmp_path: Path) -> None:
     other = Workspace(tmp_path / "other" / place.task_id, place.project)
-    with pytest.raises(Conflict, match="take another id"):
-        other.make(workspace.head(place.project))
+    with pytest.raises(Taken, match="take another id"):
+        other.make(commits.head(place.project))
     other.remove()
     assert place.ready and place.repository.text("rev-parse", "HEAD")
 
@@ -399,9 +400,9 @@ def test_two_homes_do_not_take_each_others_worktree_of_one_name(place: Workspace
 DAEMON = """
 import sys
 from pathlib import Path
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git, workspace
 project = git.find(Path(sys.argv[1]))
-workspace.Workspace(Path(sys.argv[2]), project).make(workspace.head(project))
+workspace.Workspace(Path(sys.argv[2]), project).make(commits.head(project))
 """
 
 

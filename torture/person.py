@@ -9,7 +9,7 @@ from typing import Any
 from dayshift import files, records
 from dayshift.home import Home
 from dayshift.inputs import dayfile
-from dayshift.inputs.settings import load_settings
+from dayshift.inputs.settings_sources import load_settings
 from dayshift.mailbox import inbox
 from dayshift.mailbox.questions import Mailbox
 from dayshift.rehearsing import written_turns

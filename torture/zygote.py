@@ -121,7 +121,7 @@ class _Parent:
         import service
         from dayshift import reporting
         from dayshift.home import Home
-        from dayshift.inputs import dayfile, settings
+        from dayshift.inputs import dayfile, settings_sources
         from dayshift.proving import preparation
         from dayshift.rehearsing import written_turns
 
@@ -130,7 +130,12 @@ class _Parent:
 
         self._line = line
         self._orchestrator, self._service, self._home = orchestrator.Orchestrator, service, Home
-        self._dayfile, self._preparation, self._turns, self._settings = dayfile, preparation, written_turns, settings
+        self._dayfile, self._preparation, self._turns, self._settings = (
+            dayfile,
+            preparation,
+            written_turns,
+            settings_sources,
+        )
         self._prepared: dict[str, Any] = {}
         self._lives: set[int] = set()
 

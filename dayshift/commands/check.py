@@ -33,7 +33,7 @@ from dayshift.outlook.prospects import Prospects
 from dayshift.proving.preparation import Unprepared, policy_of, prices_of, provider_of, upstream_of
 from dayshift.rehearsing import written_turns
 from dayshift.reporting.phrases import counted
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git
 from dayshift.running import instructions
 
 
@@ -104,12 +104,12 @@ def _must_be_tellable(home: Home, day: Day) -> None:
 def _must_be_committed(day: Day) -> None:
     """GitError without a commit to start from; Failure for context files that only the person's tree has."""
     project = git.find(Path(day.project))
-    commit = workspace.head(project)
+    commit = commits.head(project)
     made = {path for task in day.tasks for path in task.deliverables}
     new = (task for task in day.tasks if task.continues is None)  # others may start from what an earlier day made
     wanted = {path: task.id for task in new for path in task.context_files if path not in made}
     absent = [f"{day.source}: {task_id}: {path} is not committed; commit it, agents start from the last commit"
-              for path, task_id in wanted.items() if not workspace.holds(project, commit, path)]  # fmt: skip
+              for path, task_id in wanted.items() if not commits.holds(project, commit, path)]  # fmt: skip
     if absent:
         raise Failure("\n".join(absent), BAD_INPUT)
 

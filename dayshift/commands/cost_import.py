@@ -76,7 +76,7 @@ def _folder(home: Home, given: Path) -> Path:
 def _valuation(home: Home) -> Any:
     from dayshift.cost.valuation import Valuation
     from dayshift.inputs.documents import BadDocument
-    from dayshift.inputs.settings import load_settings  # these cost 0.1 s, in which the transcripts are read already
+    from dayshift.inputs.settings_sources import load_settings
 
     try:
         settings = load_settings(home, os.environ)

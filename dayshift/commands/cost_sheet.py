@@ -15,7 +15,8 @@ from dayshift.cost.prices import load_prices
 from dayshift.cost.standing import Standing
 from dayshift.cost.statement import Account, Line, Overrun, Statement
 from dayshift.inputs.settings import Settings
-from dayshift.mailbox.status import plan_line, read_plan
+from dayshift.mailbox.status import read_plan
+from dayshift.mailbox.status_table import plan_line
 from dayshift.model import Record
 from dayshift.money import shown, to_usd
 from dayshift.notices import bar

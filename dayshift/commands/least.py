@@ -8,7 +8,8 @@ from dayshift.cost.prices import Prices
 from dayshift.home import Home
 from dayshift.inputs import document_yaml, documents
 from dayshift.inputs.documents import BadDocument, Place, Problem
-from dayshift.inputs.settings import Settings, variables
+from dayshift.inputs.settings import Settings
+from dayshift.inputs.settings_sources import variables
 from dayshift.model import Day, Task
 from dayshift.money import Pico
 from dayshift.outlook.first_request import least_cost, too_small_in_day, too_small_in_settings

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from dayshift.home import Home
-from dayshift.mailbox import status
+from dayshift.mailbox import status, status_table
 
 REFRESH_PER_SECOND = 4
 GONE = (errno.EPIPE, errno.EIO)  #: nobody reads on: a pipe whose reader has ended, a terminal that was closed
@@ -78,7 +78,7 @@ def _now() -> str:
 
 
 def _table(home: Home, width: int) -> Text:
-    lines = status.as_lines(status.read_all(home), datetime.now(UTC), width, colour=True)
+    lines = status_table.as_lines(status.read_all(home), datetime.now(UTC), width, colour=True)
     return Text.from_ansi("\n".join(lines))
 
 

@@ -15,7 +15,8 @@ from dayshift.cost.standing import Standing, phase_of, standings
 from dayshift.cost.statement import PastTask, Statement
 from dayshift.home import Home
 from dayshift.inputs.documents import BadDocument
-from dayshift.inputs.settings import Settings, load_settings
+from dayshift.inputs.settings import Settings
+from dayshift.inputs.settings_sources import load_settings
 from dayshift.model import Task
 from dayshift.money import Pico, from_usd, shown
 from dayshift.outlook.forecast import Forecast

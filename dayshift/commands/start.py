@@ -24,7 +24,7 @@ from dayshift.inputs.settings import Settings
 from dayshift.mailbox import inbox
 from dayshift.model import Day
 from dayshift.proving import outset, preparation
-from dayshift.repository import git, workspace
+from dayshift.repository import commits, git
 
 OWNER_SECONDS = 2
 HAND_OVER_SECONDS = 10
@@ -118,7 +118,7 @@ def _prove(prepared: preparation.Preparation) -> None:
 def _tell_what_agents_will_not_see(day: Day | None) -> None:
     if day is None:
         return
-    paths = workspace.dirty_paths(git.find(Path(day.project)))
+    paths = commits.dirty_paths(git.find(Path(day.project)))
     if paths:
         some = ", ".join(paths[:5]) + (" …" if len(paths) > 5 else "")
         click.echo(f"note: agents start from the last commit, without your uncommitted changes in {some}", err=True)

@@ -12,7 +12,8 @@ import click
 from dayshift.commandline import Context
 from dayshift.commands.lookup import daemon, print_json
 from dayshift.home import Home
-from dayshift.mailbox.status import as_lines, plan_line, read_all, read_plan, table_rows
+from dayshift.mailbox.status import read_all, read_plan
+from dayshift.mailbox.status_table import as_lines, plan_line, table_rows
 from dayshift.proving import outset
 
 REDRAW_SECONDS = 1.0

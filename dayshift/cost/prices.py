@@ -3,15 +3,15 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from dayshift.cost import rare_prices
 from dayshift.model import Tokens, Usage
 from dayshift.money import Pico, from_usd, to_usd
 
@@ -138,7 +138,7 @@ class Prices:
         return UNIT if geo in self._free else self._premium
 
     def _looked_up(self, model: str) -> Rates:
-        row = _from_genai_prices(model, self._on)
+        row = rare_prices.row(model, self._on)
         if row is None or (model.startswith("claude-") and self.resolve(row["id"]) != model):
             dearest = max(self._rates.values(), key=lambda rates: rates.output)
             lines = (f"input: {to_usd(dearest.input * PER_MILLION)}", f"output: {to_usd(dearest.output * PER_MILLION)}")
@@ -218,51 +218,3 @@ def _cure(model: str, *lines: str) -> str:
         f"Add these lines to {OVERRIDES}, with the provider's own figures (dollars per million tokens); "
         f"the ones here are the dearest known:\n\nprices:\n  {model}:\n{figures}\n"
     )
-
-
-def listed_elsewhere(model: str) -> bool:
-    """Whether genai-prices has the model, on whatever day; by the id that `Prices.resolve` gives."""
-    return _in_genai_prices(model) is not None
-
-
-@cache
-def _in_genai_prices(model: str) -> Any:
-    from genai_prices.data_snapshot import get_snapshot  # costs 0.15 s: only when it is needed
-
-    provider = "anthropic" if model.startswith("claude-") else None
-    try:
-        return get_snapshot().find_provider_model(model, None, provider, None)[1]
-    except LookupError:
-        return None
-
-
-def _from_genai_prices(model: str, on: date) -> dict[str, Any] | None:
-    """The row of a rarer model, or None if that library has no positive price for it either."""
-    info = _in_genai_prices(model)
-    if info is None:
-        return None
-    found = info.get_prices(datetime.combine(on, time.min, UTC))
-    named = {"input": found.input_mtok, "output": found.output_mtok, "cache_read": found.cache_read_mtok,
-             "cache_write_5m": found.cache_write_mtok, "cache_write_1h": found.cache_write_1h_mtok}  # fmt: skip
-    priced = {kind: price for kind, price in named.items() if price is not None}
-    if not all(_base(priced.get(kind, 0)) for kind in ("input", "output")):
-        return None
-    row = {kind: _base(price) for kind, price in priced.items()}
-    return {**row, **_long(priced), "id": info.id, "source": f"genai-prices {version('genai-prices')}"}
-
-
-def _base(price: Any) -> Decimal:
-    return Decimal(getattr(price, "base", price))
-
-
-def _long(priced: Mapping[str, Any]) -> dict[str, Any]:
-    """Prices by prompt length, read as one step: the earliest threshold, the largest increase."""
-    tiers = {kind: price.tiers for kind, price in priced.items() if getattr(price, "tiers", ())}
-    if not tiers:
-        return {}
-    rise = {kind: max(step.price for step in steps) / _base(priced[kind]) for kind, steps in tiers.items()}
-    return {
-        "long_above": min(step.start for steps in tiers.values() for step in steps),
-        "long_input": max([1, *(factor for kind, factor in rise.items() if kind != "output")]),
-        "long_output": max(1, rise.get("output", 1)),
-    }

@@ -10,8 +10,9 @@ from functools import cache
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
+from dayshift.cost import rare_prices
 from dayshift.cost.bill import Billed
-from dayshift.cost.prices import TABLE, UNIT, Prices, Rates, Unpriced, listed_elsewhere, load_prices, turns
+from dayshift.cost.prices import TABLE, UNIT, Prices, Rates, Unpriced, load_prices, turns
 from dayshift.model import Tokens, Usage
 from dayshift.money import Pico
 
@@ -58,7 +59,7 @@ class Valuation:
 
     def thoroughly(self, message: Billed, day: str) -> Value:
         """By genai-prices too, which knows rare models and whose prices may change any day, but is slow to load."""
-        if message.raw or not listed_elsewhere(self._resolved(message.model)):
+        if message.raw or not rare_prices.listed(self._resolved(message.model)):
             return self.value(message, day)
         try:
             tokens = Tokens(*message[8:14])

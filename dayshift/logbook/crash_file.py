@@ -20,7 +20,8 @@ from dayshift import files
 from dayshift.clock import rfc3339
 from dayshift.home import INSTALLATION, Home
 from dayshift.host import machine
-from dayshift.inputs.settings import Section, Settings, load_settings
+from dayshift.inputs.settings import Section, Settings
+from dayshift.inputs.settings_sources import load_settings
 from dayshift.logbook import daemon_log
 from dayshift.logbook.cover import Cover
 

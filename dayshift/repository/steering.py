@@ -13,8 +13,8 @@ from pathlib import Path
 
 from dayshift import files
 from dayshift.evidence import Steering
+from dayshift.repository.commits import holds, read_at
 from dayshift.repository.git import GitError, Repository
-from dayshift.repository.workspace import holds, read_at
 
 AGENTS, EDITORS, HOOKS = "steers agents", "runs in editors and shells", "runs at git commands"
 INSTALLS, BUILDS, READS = "runs at installs", "runs on a build server", "turns what git reads and writes"

@@ -2,9 +2,8 @@
 
 import contextlib
 import hashlib
-import re
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +19,8 @@ OWN_WORKTREE = "dayshift-"  #: what the names of the supervisor's worktrees begi
 HALF_MADE = ".making-"  #: what the name of a folder begins with in which a worktree is made
 
 
-class Conflict(Exception):
-    """What several dependencies made cannot be joined; the message names them and the files."""
+class Taken(Exception):
+    """Another home has a worktree of this name in the repository; the message says where and what to do."""
 
 
 class Busy(GitError):
@@ -106,10 +105,10 @@ class Workspace:
         return self.check()
 
     def _must_be_free(self) -> None:
-        """Conflict if a task of this id, of another home, has its worktree in this repository."""
+        """Taken if a task of this id, of another home, has its worktree in this repository."""
         other = self._registered
         if other and not self.is_registered and other.exists():
-            raise Conflict(f"another task {self.task_id} works in this repository, in {other}; take another id")
+            raise Taken(f"another task {self.task_id} works in this repository, in {other}; take another id")
 
     @property
     def _registered(self) -> Path | None:
@@ -216,7 +215,7 @@ class Workspace:
 
     def remove(self) -> None:
         """Take the workspace away: worktree, private ref, folder."""
-        with contextlib.suppress(Conflict):
+        with contextlib.suppress(Taken):
             self._must_be_free()
             self.forget()
         passing("worktree.forgotten")
@@ -239,49 +238,3 @@ def nested_repositories(tree: Path) -> list[str]:
         elif ".git" in subfolders:
             subfolders.remove(".git")
     return sorted(found)
-
-
-def head(project: Repository) -> str:
-    """The commit the person's tree stands on; GitError if there is none yet."""
-    try:
-        return project.text("rev-parse", "--verify", "HEAD^{commit}")
-    except GitError as error:
-        raise GitError(
-            f"{project.work_tree} has no commit yet; make a first one so that agents can start from it"
-        ) from error
-
-
-def dirty_paths(project: Repository) -> list[str]:
-    """What the person's tree holds that HEAD does not: agents start without it."""
-    said = project.run("status", "--porcelain", "-z", "--no-renames")
-    return [entry[3:] for entry in said.decode(errors="replace").split("\0") if entry]
-
-
-def joined(project: Repository, commits: Sequence[tuple[str, str]]) -> str:
-    """One commit that holds what every dependency made, from (task id, commit) pairs; Conflict if they clash."""
-    with objects.apart(project) as repository:
-        return _joined(repository, commits)
-
-
-def _joined(project: Repository, commits: Sequence[tuple[str, str]]) -> str:
-    (first, result), *others = commits
-    for task_id, commit in others:
-        merged = project.run("merge-tree", "--write-tree", "--name-only", result, commit, check=False).decode()
-        tree, _, rest = merged.partition("\n")
-        if not re.fullmatch(r"[0-9a-f]{40,64}", tree) or rest.strip():
-            clashing = ", ".join(rest.split("\n\n")[0].split()) or "unknown files"
-            raise Conflict(f"{first} and {task_id} changed the same lines in {clashing}; make one depend on the other")
-        if commit != result:
-            message = f"dayshift: joined {first} and {task_id}"
-            result = project.text("commit-tree", tree, "-p", result, "-p", commit, "-m", message)
-    return result
-
-
-def read_at(project: Repository, commit: str, path: str, limit: int = files.SIZE_LIMIT) -> str:
-    """A file's text as that commit has it; GitError if it is not there."""
-    return project.run("cat-file", "blob", f"{commit}:{path}")[:limit].decode(errors="replace")
-
-
-def holds(project: Repository, commit: str, path: str) -> bool:
-    """Whether the commit has a file of that name."""
-    return project.text("cat-file", "-t", f"{commit}:{path}", check=False) == "blob"

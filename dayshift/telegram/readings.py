@@ -14,7 +14,8 @@ from dayshift.clock import Clock
 from dayshift.cost.standing import Standing
 from dayshift.cost.statement import Line, Statement, statement
 from dayshift.home import Home
-from dayshift.mailbox.status import plan_line, read_all, read_plan, table_rows
+from dayshift.mailbox.status import read_all, read_plan
+from dayshift.mailbox.status_table import plan_line, table_rows
 from dayshift.model import Record
 from dayshift.money import from_usd, shown
 from dayshift.notices import bar

@@ -20,7 +20,8 @@ from dayshift.holder.bounds import Bounds, Watch
 from dayshift.home import Home
 from dayshift.notifying import closing
 from dayshift.repository import git, outfit, verification
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.commits import head
+from dayshift.repository.workspace import Workspace
 from dayshift.running import spool
 from dayshift.running.spool import MARK, Ended, LaunchFailed, Spool, carriers
 from dayshift.sandboxing.sandbox import Sandbox

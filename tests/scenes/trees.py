@@ -9,7 +9,8 @@ from dayshift.mailbox import attachments
 from dayshift.model import Record
 from dayshift.records import from_json, to_json
 from dayshift.repository import git, quarantine, workspace
-from dayshift.repository.workspace import Workspace, head
+from dayshift.repository.commits import head
+from dayshift.repository.workspace import Workspace
 from dayshift.reviewing import acceptance, branch, undoing
 from dayshift.states import Cancelled
 from dayshift.tidying import disposal
