@@ -10,31 +10,28 @@ from typing import Any
 import click
 
 from dayshift.clock import SystemClock, day_of
-from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
+from dayshift.commandline import OK, Context
 from dayshift.commands import outlook
-from dayshift.commands.least import least_useful, must_be_useful
+from dayshift.commands.given_day import must_lead_on, read_day
+from dayshift.commands.least import least_useful
 from dayshift.commands.outlook import read_settings
-from dayshift.cost.prices import Prices, Unpriced
+from dayshift.cost.prices import Prices
 from dayshift.cost.standing import Standing, concerns
 from dayshift.cost.statement import statement
 from dayshift.egress import network
-from dayshift.home import Home
 from dayshift.host import room
 from dayshift.inputs import dayfile
-from dayshift.inputs.documents import BadDocument
 from dayshift.inputs.settings import Settings
-from dayshift.learning import lesson_file, teaching
+from dayshift.learning import teaching
 from dayshift.model import Day, Task
 from dayshift.money import Pico, shown, to_usd
 from dayshift.outlook import plan
 from dayshift.outlook.advice import Suggestion
 from dayshift.outlook.forecast import Forecast, beyond, left
 from dayshift.outlook.prospects import Prospects
-from dayshift.proving.preparation import Unprepared, policy_of, prices_of, provider_of, upstream_of
-from dayshift.rehearsing import written_turns
+from dayshift.proving.preparation import prices_of, provider_of, upstream_of
 from dayshift.reporting.phrases import counted
-from dayshift.repository import commits, git
-from dayshift.running import instructions
+from dayshift.repository import git
 
 
 @click.command()
@@ -63,68 +60,6 @@ def check(context: Context, file: Path, as_json: bool) -> int:
     if not as_json and (waiting := teaching.waiting(context.home)):
         click.echo(f"{counted(waiting, 'lesson')} proposed by your feedback; `dayshift lessons` shows what they change")
     return OK
-
-
-def read_day(context: Context, settings: Settings, file: Path) -> Day:
-    """The day in the file; a wrong file ends the command with every problem listed."""
-    prices = prices_of(settings, day_of(SystemClock().now(), settings.timezone))
-    try:
-        day = dayfile.load_day(
-            file, settings, project_of(context, settings), home=context.home.root,
-            known_model=lambda name: _unknown(prices, name), parse_turns=written_turns.parse_turns,
-        )  # fmt: skip
-        must_be_useful(context.home, settings, prices, day)
-        return day
-    except BadDocument as error:
-        raise Failure(str(error), BAD_INPUT) from error
-
-
-def must_lead_on(home: Home, day: Day | None) -> None:
-    """Failure unless what the day needs besides its file is there: policy, instructions, a commit to start from."""
-    try:
-        policy_of(home)
-        if day:
-            _must_be_tellable(home, day)
-            _must_be_committed(day)
-    except (Unprepared, BadDocument, git.GitError, git.NotARepository) as error:
-        raise Failure(str(error), BAD_INPUT) from error
-    except FileNotFoundError as error:
-        raise Failure(f"{error.filename} is missing; install it with `apt-get install git`", BAD_ENVIRONMENT) from error
-
-
-def _must_be_tellable(home: Home, day: Day) -> None:
-    """BadDocument if the instructions of any task cannot be filled in: better now than in the middle of the day."""
-    parts = instructions.read_documents(home)
-    lesson_file.read(home)
-    for task in day.tasks:
-        context = dict.fromkeys(task.context_files, "")
-        instructions.render(task, context, parts, instructions.Places(home.workspace(task.id)))
-
-
-def _must_be_committed(day: Day) -> None:
-    """GitError without a commit to start from; Failure for context files that only the person's tree has."""
-    project = git.find(Path(day.project))
-    commit = commits.head(project)
-    made = {path for task in day.tasks for path in task.deliverables}
-    new = (task for task in day.tasks if task.continues is None)  # others may start from what an earlier day made
-    wanted = {path: task.id for task in new for path in task.context_files if path not in made}
-    absent = [f"{day.source}: {task_id}: {path} is not committed; commit it, agents start from the last commit"
-              for path, task_id in wanted.items() if not commits.holds(project, commit, path)]  # fmt: skip
-    if absent:
-        raise Failure("\n".join(absent), BAD_INPUT)
-
-
-def project_of(context: Context, settings: Settings) -> Path:
-    """Where agents work unless the day file says otherwise: the configured project, else the home's repository."""
-    return (context.home.root / settings.project).resolve() if settings.project else context.home.root
-
-
-def _unknown(prices: Prices, name: str) -> str | None:
-    try:
-        prices.rates(name)
-    except Unpriced as error:
-        return str(error)
-    return None
 
 
 @dataclass(frozen=True, slots=True)

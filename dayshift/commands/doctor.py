@@ -12,7 +12,7 @@ from dayshift.checkup.examination import Fixed, examined, fixed
 from dayshift.checkup.points import Point
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
-from dayshift.commands.check import project_of
+from dayshift.commands.given_day import project_of
 from dayshift.commands.least import settings_problems
 from dayshift.commands.outlook import read_settings
 from dayshift.cost.prices import Unpriced

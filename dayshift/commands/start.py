@@ -15,7 +15,7 @@ from dayshift import files, locks, records
 from dayshift.clock import SystemClock, day_of
 from dayshift.commandline import BAD_ENVIRONMENT, BAD_INPUT, OK, Context, Failure
 from dayshift.commands import live, upfront
-from dayshift.commands.check import must_lead_on, read_day
+from dayshift.commands.given_day import must_lead_on, read_day
 from dayshift.commands.outlook import read_settings
 from dayshift.failpoints import passing
 from dayshift.home import Home
