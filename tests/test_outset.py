@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from dayshift import locks
+from dayshift.checkup import owners
+from dayshift.checkup.points import Subject
 from dayshift.home import Home
-from dayshift.proving import outset
+from dayshift.host import outset
+from dayshift.inputs.settings import Settings
 from dayshift.repository import git
 from dayshift.states import Parked, ParkReason
 from tests import command_line
@@ -23,7 +26,7 @@ PROVES = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from dayshift.proving import outset
+from dayshift.host import outset
 from dayshift.commands.upfront import hear_every_end_as_ctrl_c
 from dayshift.home import Home
 
@@ -80,6 +83,11 @@ def test_a_start_is_ended_as_by_ctrl_c(home: Home, proving: "subprocess.Popen[st
     assert result.stdout == f"the start that is under way (pid {proving.pid}) was ended before its day began\n"
     assert proving.wait(10) == -signal.SIGINT
     assert run(home, "stop").stdout.startswith("no daemon runs in ")
+
+
+def test_doctor_knows_of_a_start_that_proves(home: Home, proving: "subprocess.Popen[str]") -> None:
+    point = owners.daemon(Subject(home, Settings(), NOON, is_served=False, records={}, broken=()))
+    assert point.ok and point.found.startswith(f"not running yet; a start (pid {proving.pid}, since ")
 
 
 def test_a_start_that_was_killed_is_under_way_no_more(home: Home, proving: "subprocess.Popen[str]") -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dayshift import files
 from dayshift.checkup.points import Point, Repair, Subject
+from dayshift.host import outset
 from dayshift.running import holders
 from dayshift.running.spool import Spool
 from dayshift.states import Running
@@ -15,6 +16,9 @@ MOST_RUNS = 5_000  #: folders of runs that are looked into, the newest
 
 def daemon(subject: Subject) -> Point:
     """Whether a daemon owns the home, and whether what it left of itself fits to that."""
+    if not subject.is_served and (start := outset.under_way(subject.home)):
+        who = f"pid {start['pid']}, since {start['started_at']}"
+        return Point("daemon", True, f"not running yet; a start ({who}) proves the machine")
     path = subject.home.daemon_facts
     facts = files.read_json(path)
     if not isinstance(facts, dict):

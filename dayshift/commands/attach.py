@@ -18,8 +18,8 @@ from dayshift.commands.lookup import absence, daemon, task_status, withdraw
 from dayshift.failpoints import passing
 from dayshift.holder import USED
 from dayshift.home import Home
+from dayshift.host import outset
 from dayshift.mailbox import inbox
-from dayshift.proving import outset
 from dayshift.running.spool import Ended, Spool
 
 SOON, LATE = 0.5, 30.0  #: seconds; until the person is told what is waited for, and until that is given up

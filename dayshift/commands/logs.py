@@ -9,10 +9,10 @@ import click
 from dayshift.commandline import BAD_INPUT, Context, Failure
 from dayshift.commands.lookup import daemon, task_status
 from dayshift.home import Home
+from dayshift.host import outset
 from dayshift.logbook import log_files, log_lines
 from dayshift.mailbox.status import read_all
 from dayshift.markdown import clean
-from dayshift.proving import outset
 
 DAEMON_LINES = 50  #: of the daemon's log, if nothing else is said
 

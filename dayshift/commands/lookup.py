@@ -10,9 +10,9 @@ import click
 from dayshift import files, locks
 from dayshift.commandline import BAD_ENVIRONMENT, Failure
 from dayshift.home import Home
+from dayshift.host import outset
 from dayshift.mailbox.inbox import REPLY_SUFFIX
 from dayshift.mailbox.status import read_all
-from dayshift.proving import outset
 
 if TYPE_CHECKING:
     from dayshift.model import Record

@@ -19,11 +19,11 @@ from dayshift.commands.given_day import must_lead_on, read_day
 from dayshift.commands.outlook import read_settings
 from dayshift.failpoints import passing
 from dayshift.home import Home
-from dayshift.host import first_process, stragglers
+from dayshift.host import first_process, outset, stragglers
 from dayshift.inputs.settings import Settings
 from dayshift.mailbox import inbox
 from dayshift.model import Day
-from dayshift.proving import outset, preparation
+from dayshift.proving import preparation
 from dayshift.repository import commits, git
 
 OWNER_SECONDS = 2

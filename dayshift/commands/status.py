@@ -12,9 +12,9 @@ import click
 from dayshift.commandline import Context
 from dayshift.commands.lookup import daemon, print_json
 from dayshift.home import Home
+from dayshift.host import outset
 from dayshift.mailbox.status import read_all, read_plan
 from dayshift.mailbox.status_table import as_lines, plan_line, table_rows
-from dayshift.proving import outset
 
 REDRAW_SECONDS = 1.0
 PIPE_WIDTH = 160

@@ -10,9 +10,9 @@ import click
 from dayshift.commandline import BAD_ENVIRONMENT, Context, Failure
 from dayshift.commands.lookup import REPLY_SECONDS, daemon, withdraw
 from dayshift.home import Home
+from dayshift.host import outset
 from dayshift.mailbox import inbox
 from dayshift.mailbox.status import read_all
-from dayshift.proving import outset
 
 PATIENCE = 60.0  #: seconds; agents that are parked need a few
 LOOK_AGAIN_SECONDS = 0.1
