@@ -3,7 +3,6 @@
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 from caretaker import Caretaker
@@ -36,16 +35,16 @@ class Counter:
 
     def __init__(
         self, home: Home, clock: Clock, orchestrator: Obeying, handover: Handover, reply: Reply,
-        write_report: Callable[[], Path], doubt: Callable[[], None], departure: Departure,
+        report: Callable[[str], None], doubt: Callable[[], None], departure: Departure,
         caretaker: Caretaker, again: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
-        """`again` has it look once more, soon: when there was more than one turn takes."""
+        """`report` takes in a request for one. `again` has the counter look once more, soon: when there was more than
+        one turn takes."""
         self._home, self._clock, self._orchestrator, self._handover = home, clock, orchestrator, handover
-        self._reply, self._write_report, self._doubt, self._departure = reply, write_report, doubt, departure
+        self._reply, self._report, self._doubt, self._departure = reply, report, doubt, departure
         self._caretaker, self._again = caretaker, again
         self._taken: set[str] = set()
         self._listed: deque[str] = deque()  #: what was found in the inbox and is still to be taken in
-        self._report, self._asked = Path(), frozenset[str]()  # the last one, and who had asked when it was written
         self._tidied = clock.monotonic()
 
     def look(self) -> None:
@@ -105,9 +104,7 @@ class Counter:
                 self._stop(drain=bool(content.get("drain")), now=bool(content.get("now")))
                 self._reply(name, ["stopping"], ok=True)
             case "report":
-                if name not in self._asked:
-                    self._asked, self._report = frozenset(inbox.waiting(self._home)), self._write_report()
-                self._reply(name, [str(self._report)], ok=True)
+                self._report(name)
             case kind:
                 self._reply(name, [f"this daemon knows no request {kind!r}"], ok=False)
 

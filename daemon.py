@@ -90,12 +90,13 @@ class Daemon:
         self._seen: Changes | None = None
         self._dusk = Dusk(
             self._home, self._clock, self._settings.timezone, self._settings.report_at,
-            lambda: self._orchestrator.records.values(), self._facts, self._desk.tell, self._is_drawn,
+            lambda: self._orchestrator.records.values(), self._facts, self._desk.tell, self._desk.reply,
+            self._is_drawn,
             lambda facts: carried(self._home, self._settings, self._treasury, facts), self._look_back,
         )  # fmt: skip
         self._caretaker = Caretaker(self._home, self._orchestrator, self._forget, self._desk.reply)
         self._counter = Counter(
-            self._home, clock, self._orchestrator, self._handover, self._desk.reply, self._dusk.write,
+            self._home, clock, self._orchestrator, self._handover, self._desk.reply, self._dusk.take,
             lambda: self._gatehouse.doubt(), self._departure, self._caretaker,
             lambda: asyncio.get_running_loop().call_soon(self._changed.set),
         )  # fmt: skip

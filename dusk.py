@@ -27,19 +27,22 @@ class Dusk:
 
     def __init__(
         self, home: Home, clock: Clock, timezone: str, report_at: time, known: Callable[[], Collection[Record]],
-        facts: Callable[[], DayFacts], tell: Callable[[Alert], None], draws: bool,
+        facts: Callable[[], DayFacts], tell: Callable[[Alert], None], reply: Callable[[str, list[str], bool], None],
+        draws: bool,
         carry: Callable[[DayFacts], DayFacts] = lambda facts: facts,
         look_back: Callable[[], Awaitable[None]] | None = None,
     ) -> None:  # fmt: skip
         self._home, self._clock, self._hour = home, clock, ReportHour(report_at, timezone)
         self._known, self._facts, self._tell, self._draws, self._carry = known, facts, tell, draws, carry
-        self._look_back = look_back
+        self._reply, self._look_back = reply, look_back
         self._over = True  # what was over before this daemon began was told by the one before it
         self._told: DayFacts | None = None
         self._again_at: float | None = None  #: when what could not be written is tried again
         self._owed_of: date | None = None  #: and of which day it is, if that was late
         self._complaint = ""
         self._closing: asyncio.Task[Path] | None = None
+        self._asked: list[str] = []  #: the requests for a report that are to be answered
+        self._answering: asyncio.Task[None] | None = None
 
     def look(self) -> None:
         """Begin to close the day if it is time to; nobody waits for that."""
@@ -71,10 +74,29 @@ class Dusk:
         """The report of the day at hand, written anew."""
         return report.write(self._home, self._facts())
 
+    def take(self, request: str) -> None:
+        """Take in a request for the report at hand; it is answered once that is written, with all who wait by then."""
+        self._asked.append(request)
+        if self._answering is None or self._answering.done():
+            self._answering = asyncio.create_task(self._answer(), name="report")
+
+    async def _answer(self) -> None:
+        while self._asked:
+            if self._look_back:
+                await self._look_back()
+            asked, self._asked = self._asked, []
+            try:
+                lines, ok = [str(self.write())], True
+            except Exception as error:  # a full disk, above all
+                log.error("a report that was asked for: %s: %s", type(error).__name__, error, exc_info=error)
+                lines, ok = [f"the report could not be written: {error}"], False
+            for request in asked:
+                self._reply(request, lines, ok)
+
     async def end(self) -> Path:
         """The last report of this daemon. The person is told only if the day is over, not if it was merely stopped."""
-        if self._closing is not None:
-            await asyncio.wait({self._closing})
+        if under_way := {each for each in (self._closing, self._answering) if each is not None}:
+            await asyncio.wait(under_way)
         return await self._close(None)
 
     def _closed(self, closing: asyncio.Task[Path]) -> None:

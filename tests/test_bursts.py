@@ -43,10 +43,10 @@ def home() -> Iterator[Home]:
 
 
 class Desk:
-    """What is replied, and how many reports were written."""
+    """What is replied."""
 
     def __init__(self, home: Home) -> None:
-        self.home, self.replies, self.reports = home, list[str](), 0
+        self.home, self.replies = home, list[str]()
         self.said: list[str] = []
 
     def reply(self, request: str | None, lines: Sequence[str], ok: bool) -> None:
@@ -55,10 +55,8 @@ class Desk:
             inbox.done(self.home, request, list(lines), ok)
             self.replies.append(request)
 
-    def report(self) -> Path:
-        self.reports += 1
-        time.sleep(0.01)
-        return Path("report.md")
+    def report(self, request: str) -> None:
+        self.reply(request, ["report.md"], ok=True)
 
     def counter(self) -> Counter:
         clock, orchestrator = SystemClock(), House().orchestrator
@@ -104,20 +102,10 @@ def test_a_burst_of_requests_is_taken_in_turn_by_turn_and_each_is_answered_once(
     assert sorted(turns)[-2] < MOST_SECONDS
     assert inbox.waiting(home) == []
     assert len(desk.replies) == len(set(desk.replies)) == SOME - 2
-    assert desk.reports == 1  # for all who had asked by then
     assert sorted(path.name for path in home.inbox.glob("*.broken")) == ["000007.json.broken", "000008.json.broken"]
     assert sum("give the command again" in line for line in desk.said) == 2
     counter.look()
     assert counter._taken == set()  # nothing of them is kept in mind
-
-
-def test_who_asks_after_a_report_was_written_has_another(home: Home) -> None:
-    desk = Desk(home)
-    counter = desk.counter()
-    for number in range(3):
-        left(home, number, {"kind": "report"})
-        counter.look()
-    assert desk.reports == 3
 
 
 def waiting(number: int) -> Record:

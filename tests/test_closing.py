@@ -159,10 +159,19 @@ class Evening:
         self.home, self.clock, self.facts = Home(folder), FakeClock(), facts
         self.home.make_folders()
         self.alerts: list[Alert] = []
+        self.replies: list[tuple[str, str, bool]] = []
+        self.git_seconds, self.looks_back = 0.0, 0
         self.dusk = Dusk(
             self.home, self.clock, "UTC", time(18), lambda: self.facts.records, lambda: self.facts,
-            self.alerts.append, draws,
+            self.alerts.append, self.reply, draws, look_back=self.look_back,
         )  # fmt: skip
+
+    def reply(self, request: str, lines: list[str], ok: bool) -> None:
+        self.replies.append((request, *lines, ok))  # type: ignore[arg-type]
+
+    async def look_back(self) -> None:
+        self.looks_back += 1
+        await asyncio.sleep(self.git_seconds)
 
     async def looks(self) -> list[str]:
         """A look at the day, and what it made known."""
@@ -188,10 +197,41 @@ async def test_git_is_asked_before_the_facts_are_and_meanwhile_others_have_their
         return OVER
 
     dusk = Dusk(evening.home, evening.clock, "UTC", time(18), lambda: OVER.records, facts, evening.alerts.append,
-                draws=False, look_back=look_back)  # fmt: skip
+                evening.reply, draws=False, look_back=look_back)  # fmt: skip
     asyncio.get_running_loop().call_later(0.005, seen.append, "another")
     await dusk.end()
     assert seen[:3] == ["another", "git", "facts"]
+
+
+async def test_all_who_ask_for_the_report_by_then_have_one_and_who_asks_later_another(tmp_path: Path) -> None:
+    evening = Evening(tmp_path, GOES_ON)
+    evening.git_seconds = 0.02
+    for request in "ab":
+        evening.dusk.take(request)
+    assert evening.replies == []  # the loop is free meanwhile
+    while not evening.replies:
+        await asyncio.sleep(0)
+    evening.dusk.take("c")
+    await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() == "report"))
+    assert evening.replies == [(request, str(evening.report), True) for request in "abc"]
+    assert evening.looks_back == 2
+
+
+async def test_a_report_that_was_asked_for_is_answered_before_the_end(tmp_path: Path) -> None:
+    evening = Evening(tmp_path, GOES_ON)
+    evening.git_seconds = 0.02
+    evening.dusk.take("a")
+    await evening.dusk.end()
+    assert evening.replies == [("a", str(evening.report), True)]
+
+
+async def test_who_asks_for_a_report_that_cannot_be_written_hears_why(tmp_path: Path) -> None:
+    evening = Evening(tmp_path, GOES_ON)
+    evening.report.mkdir()
+    evening.dusk.take("a")
+    await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() == "report"))
+    [(request, why, ok)] = evening.replies
+    assert (request, ok) == ("a", False) and why.startswith("the report could not be written: ")
 
 
 async def test_the_report_is_told_at_its_hour_once_a_day(tmp_path: Path) -> None:

@@ -44,7 +44,14 @@ class Office:
         handover = Handover(self.home, clock, self.put, self.reply)
         departure = Departure(clock, print, lambda: None, self.abandon)
         caretaker = Caretaker(self.home, House().orchestrator, print, self.reply)
-        parts = (handover, self.reply, lambda: Path("report.md"), lambda: None, departure, caretaker)
+        parts = (
+            handover,
+            self.reply,
+            lambda request: self.reply(request, ["report.md"], ok=True),
+            lambda: None,
+            departure,
+            caretaker,
+        )
         return Counter(self.home, clock, self, *parts)
 
 
