@@ -1,13 +1,12 @@
 """Tasks of one day that worked side by side and changed the same lines: the person should know before they accept.
 
-It joins git, which knows what changed and whether it merges, the takeover, which lists what differs, the lineage, for
-what builds on other work is not beside it, and the verdict, which knows whether there is any work.
+It joins git, which knows what changed, the takeover, which lists what differs, the clashes that git sees, the lineage,
+for what builds on other work is not beside it, and the verdict, which knows whether there is any work.
 """
 
 import itertools
 import os
 import re
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from dayshift.day_facts import Overlap
 from dayshift.model import Record
 from dayshift.repository import git
 from dayshift.repository.git import GitError, Repository
-from dayshift.reviewing import lineage, takeover, verdict
+from dayshift.reviewing import clashes, lineage, takeover, verdict
 
 HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 WORDS = ("-r", "--no-renames", "--no-relative", "--ignore-submodules=none")
@@ -66,8 +65,8 @@ def _of_one_project(records: Sequence[Record], of: Collection[str] | None) -> li
         return []
     works = _works(project, records)
     pairs = _beside(works, {each.id: each for each in records}, of)
-    clashes = _clashes(project, pairs if of else _worth_trying(pairs))
-    return [each for pair in pairs for each in _overlaps(*pair, clashes.get((pair[0].record.id, pair[1].record.id)))]
+    clash = _clashes(project, pairs if of else _worth_trying(pairs))
+    return [each for pair in pairs for each in _overlaps(*pair, clash.get((pair[0].record.id, pair[1].record.id)))]
 
 
 def _works(project: Repository, records: Sequence[Record]) -> list[Work]:
@@ -215,45 +214,13 @@ def _in_words(spans: Iterable[Span]) -> str:
     return ", ".join(named[:MOST_NAMED]) + (" …" if len(named) > MOST_NAMED else "")
 
 
-# --- whether git can merge them -------------------------------------------------------------------------
-
 Clashes = dict[tuple[str, str], frozenset[str]]
 
 
 def _clashes(project: Repository, pairs: Sequence[tuple[Work, Work]]) -> Clashes:
-    """The paths that git cannot merge, for every pair, tried all at once; every path where it merges nothing at all."""
-    if not pairs:
-        return {}
-    commits = [(str(one.record.commit), str(other.record.commit)) for one, other in pairs]
-    with tempfile.TemporaryDirectory(prefix="dayshift-overlaps-") as folder:
-        repository = project.with_objects(Path(folder), project.common_dir / "objects")
-        try:
-            found = _tried(repository, commits)
-        except (GitError, ValueError):  # one of them stops all
-            found = [_alone(repository, each) for each in commits]
+    """The paths that git cannot merge, for every pair; every path where it merges nothing at all."""
+    found = clashes.tried(project, [(str(one.record.commit), str(other.record.commit)) for one, other in pairs])
     return {
         (one.record.id, other.record.id): frozenset(one.edits) if names is None else names
         for (one, other), names in zip(pairs, found, strict=True)
     }
-
-
-def _tried(repository: Repository, commits: Sequence[tuple[str, str]]) -> list[frozenset[str] | None]:
-    asked = "".join(f"{one} {other}\n" for one, other in commits).encode()
-    words = ("merge-tree", "--write-tree", "--stdin", "--name-only", "--no-messages")
-    said = iter(repository.run(*words, stdin=asked).split(b"\0"))
-    found: list[frozenset[str] | None] = []
-    for _ in commits:
-        if next(said, b"") not in (b"0", b"1"):
-            raise ValueError("merge-tree speaks otherwise")
-        next(said)  # the tree
-        found.append(takeover.names(itertools.takewhile(bool, said)))
-    return found
-
-
-def _alone(repository: Repository, commits: tuple[str, str]) -> frozenset[str] | None:
-    words = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z")
-    try:
-        _, *rest = repository.run(*words, *commits, expect=(0, 1)).split(b"\0")
-    except GitError:
-        return None
-    return takeover.names(itertools.takewhile(bool, rest))
