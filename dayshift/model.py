@@ -1,4 +1,4 @@
-"""The vocabulary of the program: tasks and what is known of them. Standard library only."""
+"""Tasks and what is known of them. Standard library only."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
