@@ -244,7 +244,7 @@ class Daemon:
     async def _look_back(self) -> None:
         """Ask git what tasks changed, before their day is told of; while it answers, agents are served."""
         mine = of_the_day(self._home, self._day_at_hand, self._orchestrator.records, self._prepared.rehearsal)
-        self._seen = await asyncio.to_thread(changes, mine)
+        self._seen = await asyncio.to_thread(changes, mine, self._seen)
 
     @property
     def _day_at_hand(self) -> date:

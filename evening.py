@@ -37,8 +37,11 @@ class Changes:
     overlaps: tuple[Overlap, ...]
 
 
-def changes(mine: tuple[Record, ...]) -> Changes:
-    """It. That takes seconds when dozens of tasks changed the same; so ask in a thread where somebody waits."""
+def changes(mine: tuple[Record, ...], seen: Changes | None = None) -> Changes:
+    """It, or what was `seen` before while that holds. Git takes seconds when dozens of tasks changed the same; so ask
+    in a thread where somebody waits."""
+    if seen and seen.works == _works(mine):
+        return seen
     projects = _projects(mine)
     diffs = _diffs(mine, projects)
     return Changes(_works(mine), diffs, _steering(mine, projects, diffs), overlaps.among(mine))
@@ -63,7 +66,7 @@ def gather(
     """
     ledger = treasury.statement
     mine = of_the_day(home, day, known, rehearsal)
-    changed = seen if seen and seen.works == _works(mine) else changes(mine)
+    changed = changes(mine, seen)
     layers = _layers(mine)
     fenced = NO_SANDBOX not in layers
     by_task = _rows(ledger.by("task", file_day=day), f"{day}/")

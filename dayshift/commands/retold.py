@@ -17,7 +17,7 @@ from dayshift.commands.lookup import daemon, withdraw
 from dayshift.home import Home
 from dayshift.mailbox import inbox
 
-FRESH_SECONDS = 2.0
+FRESH_SECONDS = 10.0  #: of dozens of tasks that changed the same, git needs some of them
 ENDING, RECAP_ENDING = "-report.md", "-recap.md"
 MOST_NAMED = 7  #: days, the newest
 DAYS_AGO = {"today": 0, "yesterday": 1}
