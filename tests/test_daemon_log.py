@@ -233,13 +233,13 @@ def test_in_the_block_all_is_logged_and_afterwards_nothing(path: Path) -> None:
         chronicle.handled(RunEnded("a", Exit(1, 0, finished=True), 12.5))
         chronicle.handled(Tick())
         chronicle.handled(Verified("a", (Check("validate", "make", 2), Check("validate", "true", 0))))
-        logging.getLogger("dayshift.proxy.gate").warning("the provider: %s", "overloaded")
+        logging.getLogger("dayshift.gate").warning("the provider: %s", "overloaded")
         seen = [record.getMessage() for record in daemon_log.recent()]
     assert logging.getLogger().handlers == before and daemon_log.recent() == []
     ended, checked, gate = written(path)
     assert (ended["event"], ended["task"], ended["run"]) == ("run ended", "a", 1)
     assert ended["facts"]["seconds"] == 12.5 and ended["facts"]["code"] == 0  # type: ignore[index]
-    assert checked["facts"] == {"checks": 2, "failed": 1} and gate["logger"] == "dayshift.proxy.gate"
+    assert checked["facts"] == {"checks": 2, "failed": 1} and gate["logger"] == "dayshift.gate"
     assert len(seen) == 3
 
 

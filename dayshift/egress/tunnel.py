@@ -23,7 +23,7 @@ from dayshift.egress.crossing import Crossing, Stream, ending
 from dayshift.egress.network import AllowList
 from dayshift.egress.refusals import MOST, OTHERS, Tally
 
-log = logging.getLogger("dayshift.egress.tunnel")
+log = logging.getLogger("dayshift.tunnel")
 
 HELLO_SECONDS = 10.0
 LOOKUP_SECONDS = 15.0

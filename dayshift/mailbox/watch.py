@@ -15,7 +15,7 @@ from watchdog.observers import Observer
 
 from dayshift.mailbox.inbox import REPLY_SUFFIX
 
-log = logging.getLogger("dayshift.mailbox.watch")
+log = logging.getLogger("dayshift.watch")
 
 
 class _Waker(FileSystemEventHandler):

@@ -18,7 +18,7 @@ from dayshift.files import Unusable
 from dayshift.model import Record
 from dayshift.notifying.outbox import Outbox, Outcome
 
-log = logging.getLogger("dayshift.notifying.courier")
+log = logging.getLogger("dayshift.courier")
 
 BURST_SECONDS = 0.3  #: what comes within this time may go out as one message; a question waits for nothing
 LOOK_SECONDS = 60.0  #: the longest rest while something waits: quiet hours end, clocks are set, laptops sleep

@@ -16,7 +16,7 @@ from dayshift.proxy.gate import Course
 from dayshift.proxy.meter import Meter, Refusal, UsageReader
 from dayshift.proxy.second_sight import Watch
 
-log = logging.getLogger("dayshift.proxy.gateway")
+log = logging.getLogger("dayshift.gateway")
 
 DRAIN_SECONDS = 300  #: how long an answer nobody waits for is still read, to know what it cost
 UNREAD_SECONDS = 300.0  #: how long an agent may leave an answer unread; longer, and it counts as gone

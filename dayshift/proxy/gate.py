@@ -17,7 +17,7 @@ from dayshift.clock import Clock
 from dayshift.events import Active, Event, ProviderLimited
 from dayshift.limits import HELD_AT_MOST, WEIGHT, Kind, Limit, PlanWindow
 
-log = logging.getLogger("dayshift.proxy.gate")
+log = logging.getLogger("dayshift.gate")
 
 LOOK_AGAIN_SECONDS = 1.0  #: a held request looks at the gate at least so often
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  #: seconds, where the provider asks for none

@@ -26,7 +26,7 @@ from dayshift.proxy.gate import Course, Gate, Passage
 from dayshift.proxy.meter import Meter, Refusal
 from dayshift.proxy.second_sight import SecondSight, Watch, blind
 
-log = logging.getLogger("dayshift.proxy.gateway")
+log = logging.getLogger("dayshift.gateway")
 
 PROBE_SECONDS = 1.0  #: the one request all others wait for may wait so long for headroom; then another one tries
 AT_ONCE = 128  #: requests of one agent; its subagents are a few, and none may use up what all agents share

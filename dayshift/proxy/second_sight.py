@@ -25,7 +25,7 @@ from dayshift.clock import Clock, SystemClock
 from dayshift.events import Bypassed, Event
 from dayshift.messages.tool_calls import ToolCall, ToolCalls
 
-log = logging.getLogger("dayshift.proxy.gateway")
+log = logging.getLogger("dayshift.gateway")
 
 MOST_REMEMBERED = 4096  #: calls of one run; each was paid for
 
