@@ -75,23 +75,30 @@ class Dusk:
         return report.write(self._home, self._facts())
 
     def take(self, request: str) -> None:
-        """Take in a request for the report at hand; it is answered once that is written, with all who wait by then."""
+        """Take in a request for the report at hand; it is answered once that is written. All who wait have the same."""
         self._asked.append(request)
         if self._answering is None or self._answering.done():
             self._answering = asyncio.create_task(self._answer(), name="report")
 
     async def _answer(self) -> None:
         while self._asked:
-            if self._look_back:
-                await self._look_back()
             asked, self._asked = self._asked, []
-            try:
-                lines, ok = [str(self.write())], True
-            except Exception as error:  # a full disk, above all
-                log.error("a report that was asked for: %s: %s", type(error).__name__, error, exc_info=error)
-                lines, ok = [f"the report could not be written: {error}"], False
+            lines, ok = await self._tried()
             for request in asked:
                 self._reply(request, lines, ok)
+
+    async def _tried(self) -> tuple[list[str], bool]:
+        """Where the report is, or why there is none; and which of the two."""
+        try:
+            return [str(await self._looked_back())], True
+        except Exception as error:  # a full disk, above all
+            log.error("a report that was asked for: %s: %s", type(error).__name__, error, exc_info=error)
+            return [f"the report could not be written: {error}"], False
+
+    async def _looked_back(self) -> Path:
+        if self._look_back:
+            await self._look_back()
+        return self.write()
 
     async def end(self) -> Path:
         """The last report of this daemon. The person is told only if the day is over, not if it was merely stopped."""

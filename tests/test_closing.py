@@ -225,9 +225,11 @@ async def test_a_report_that_was_asked_for_is_answered_before_the_end(tmp_path: 
     assert evening.replies == [("a", str(evening.report), True)]
 
 
-async def test_who_asks_for_a_report_that_cannot_be_written_hears_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["the disk", "git"])
+async def test_who_asks_for_a_report_that_cannot_be_written_hears_why(tmp_path: Path, fault: str) -> None:
     evening = Evening(tmp_path, GOES_ON)
     evening.report.mkdir()
+    evening.git_seconds = 0.0 if fault == "the disk" else "no number"  # type: ignore[assignment]
     evening.dusk.take("a")
     await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() == "report"))
     [(request, why, ok)] = evening.replies
