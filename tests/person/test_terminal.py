@@ -15,6 +15,7 @@ import pytest
 from dayshift import locks
 from dayshift.commands.lookup import daemon
 from dayshift.home import OWN_LOGS
+from dayshift.running import holders
 from tests.person.conftest import Model, Person, wait_for
 
 pytestmark = pytest.mark.acceptance
@@ -120,8 +121,12 @@ def test_a_rehearsal_that_was_stopped_goes_on_as_well(person: Person, pinned_cli
 
 def test_a_second_ctrl_c_does_not_wait_and_the_next_start_takes_up_what_went_on(person: Person, model: Model) -> None:
     model.play({"bash": "echo one > one.txt; trap '' TERM INT; sleep 60 & wait; sleep 60", "text": "I hold on."}, END)
+    run = person.home.run("one", 1)
     with person.terminal("start", person.day(ONE_TASK)) as terminal:
         at_work(person)
+        holder = holders.of(run)
+        assert holder is not None
+        os.kill(holder, signal.SIGSTOP)  # so that it surely does not end the agent before the daemon does
         terminal.sendintr()
         terminal.expect("again to hurry")
         began = time.monotonic()
@@ -129,8 +134,9 @@ def test_a_second_ctrl_c_does_not_wait_and_the_next_start_takes_up_what_went_on(
         read_to_the_end(terminal)
         assert time.monotonic() - began < STOP_SECONDS / 3
     assert terminal.exitstatus == OK
-    assert locks.is_locked(person.home.run("one", 1) / "lock")  # the agent still holds on
+    assert locks.is_locked(run / "lock")
     assert daemon(person.home) is None
+    os.kill(holder, signal.SIGCONT)
 
     model.play(BEGIN, END)
     assert person.run("start", "--once").returncode == OK
