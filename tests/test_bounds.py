@@ -6,6 +6,7 @@ When the tests run as root, everything is tried once more as a normal user.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -246,3 +247,16 @@ def test_a_watch_asked_again_too_soon_looks_at_nothing(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         assert [watch.look(os.getpid()) is None for _ in range(2)] == [False, True]
         process.kill()
+
+
+def test_a_look_that_a_busy_machine_lets_wait_is_followed_by_the_next_as_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(root: int) -> list[str]:
+        time.sleep(0.4)
+        return []
+
+    monkeypatch.setattr(measures, "processes", slowly)
+    watch = Watch(PLENTY, str(tmp_path))
+    assert watch.look(os.getpid()) is None
+    assert watch.look_at - time.monotonic() < 5  # of 0.4 s of work it would be 20

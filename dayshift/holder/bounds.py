@@ -46,25 +46,25 @@ class Watch:
 
     def look(self, root: int) -> Excess | None:
         """The first excess of the run whose sandbox begins with that process, or which is what is below it."""
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         if began < self.look_at:
             return None
         listed = measures.processes(root)
         self.search(listed)
         excess = self.crowd(len(listed)) or self.memory(root, listed)
-        self.look_at = _rested(began, LOOK_SECONDS)
+        self.look_at = _rested(began, time.thread_time() - worked, LOOK_SECONDS)
         self.visit(root, listed)  # takes long, but once: no later look is to wait for that
         return excess or self.disk()
 
     def search(self, listed: list[str]) -> None:
         """Find the files that have no name and yet take memory or disk."""
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         if began < self.search_at:
             return
         found = measures.nameless(listed)
         in_memory, on_disk = self.devices
         self.nameless = found.get(in_memory, 0), found.get(on_disk, 0)
-        self.search_at = _rested(began, SEARCH_SECONDS)
+        self.search_at = _rested(began, time.thread_time() - worked, SEARCH_SECONDS)
 
     def crowd(self, count: int) -> Excess | None:
         """Too many processes."""
@@ -78,11 +78,11 @@ class Watch:
         detached, attached = segments.held(self.segments) if self.segments else (0, 0)
         nameless, private = self.nameless[0] + attached, measures.private(root) + detached
         used = measures.memory(listed, nameless) + private
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         if used <= self.bounds.memory or began < self.tell_apart_at:
             return None
         used = measures.memory(listed, nameless, shared_once=True) + private
-        self.tell_apart_at = _rested(began, 0)
+        self.tell_apart_at = _rested(began, time.thread_time() - worked, 0)
         if used <= self.bounds.memory:
             return None
         return Excess("memory", f"used {_more('memory', used, self.bounds.memory)} of limits.memory_gb")
@@ -96,7 +96,7 @@ class Watch:
             self.segments = segments.opened(root)
             if self.segments:  # closed with the watch, since a look may go on in a thread when that is given up
                 weakref.finalize(self, self.segments.close)
-        self.visit_at = _rested(began, SEARCH_SECONDS)
+        self.visit_at = _rested(began, time.monotonic() - began, SEARCH_SECONDS)  # it starts a process
 
     def disk(self) -> Excess | None:
         """Too much disk."""
@@ -109,10 +109,12 @@ class Watch:
         return Excess("disk", f"holds a folder that cannot be looked at, and with it may take {words}")
 
 
-def _rested(began: float, least: float) -> float:
-    """When to do again what began then and is over now, so that it takes no more than its share of the time."""
-    now = time.monotonic()
-    return max(began + least, now + (now - began) / SHARE)
+def _rested(began: float, took: float, least: float) -> float:
+    """When to do again what began then and is over now, so that it takes no more than its share of the time.
+
+    It `took` what this thread worked for it: a look that a busy machine lets wait is not to become a rare one.
+    """
+    return max(began + least, time.monotonic() + took / SHARE)
 
 
 def _more(what: str, used: int, most: int) -> str:

@@ -22,6 +22,7 @@ STARTS, GUARD = "sandbox starts", "guard is asked, and fails closed"
 SYSTEM_PATH = "/usr/bin:/bin"  #: where the attempts find their tools, whatever the agent's own says
 NAMESPACES = ("namespace", "uid map")  #: in bubblewrap's words, where the kernel refuses it one
 NOT_TRIED = ("126", "127")  #: a shell's word for a program that it cannot start: then nothing was proven
+LINGER = 40  #: seconds that processes stay which are too many; they are ended as soon as they are seen
 COMMANDS = ("touch denied", "touch failed", "echo forbidden")  #: tried by the real CLI
 
 
@@ -141,10 +142,11 @@ def _seen(events: list[Event]) -> Layer:
 
 async def _bounds(trial: Trial) -> Layer:
     """Twice as many processes as there may be: whoever starts them is ended."""
-    many = f"n=0; while [ $n -lt {2 * BOUNDS.processes} ]; do sleep 20 & n=$((n + 1)); done; wait"
-    stopped = await trial.bounded(many)
+    many = f"n=0; while [ $n -lt {2 * BOUNDS.processes} ]; do sleep {LINGER} & n=$((n + 1)); done; wait"
+    check = await trial.bounded(many)
     tried = f"start {2 * BOUNDS.processes} processes where {BOUNDS.processes} may be"
-    return Layer("a run is bounded", tried, bool(stopped), stopped or "all of them ran")
+    ended = f"the trial broke off: {check.tail[-300:]}" if check.exit_code else "all of them ran"
+    return Layer("a run is bounded", tried, bool(check.stopped), check.stopped or ended)
 
 
 async def _stand_ins(trial: Trial) -> Layer:

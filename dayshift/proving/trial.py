@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from dayshift.claude import claude_code
+from dayshift.evidence import Check
 from dayshift.holder.argv import Argv
 from dayshift.holder.bounds import Bounds, Watch
 from dayshift.messages.usage_readers import UsageReader
@@ -90,10 +91,9 @@ class Trial:
         """The script's end, run by a shell in the sandbox."""
         return await self._run(self.sandbox(False).argv(["/bin/sh", "-c", script]))
 
-    async def bounded(self, script: str) -> str:
-        """Why the script was ended, run within the bounds; empty if it was not."""
-        check = await run_command(script, self.sandbox(False).argv, self._watch, "self-test")
-        return check.stopped
+    async def bounded(self, script: str) -> Check:
+        """What became of the script, run within the bounds."""
+        return await run_command(script, self.sandbox(False).argv, self._watch, "self-test")
 
     def _watch(self) -> Watch:
         return Watch(BOUNDS, str(self.place.folder))

@@ -351,7 +351,7 @@ def test_a_log_that_is_followed_ends_with_its_task(person: Person, model: Model)
 def test_what_a_killed_daemon_left_torn_keeps_nobody_from_going_on(person: Person, model: Model) -> None:
     model.play(ASK, BEGIN, END)
     in_background(person, person.day(ONE_TASK))
-    wait_for(lambda: person.state("one") == "waiting", "the question")
+    wait_for((person.home.questions / "one.md").exists, "the question")
     facts = daemon(person.home)
     assert facts is not None
     os.kill(facts["pid"], signal.SIGKILL)
